@@ -1,0 +1,1 @@
+//! Accounts, credentials and the SASL mechanisms as state machines.

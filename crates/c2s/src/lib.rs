@@ -1,0 +1,1 @@
+//! Client listeners and the connection actor, over TCP and TLS.

@@ -1,0 +1,1 @@
+//! The points that a feature attaches to, and what it declares about itself.

@@ -1,0 +1,1 @@
+//! Protocol features, one file or folder for each standard.

@@ -1,0 +1,1 @@
+//! What a part is given to live: clock, task scope, drain signal.

@@ -1,0 +1,1 @@
+//! The rookery binary: configuration, wiring, life cycle.

@@ -1,0 +1,1 @@
+//! The metric registry, label types and logging set-up.

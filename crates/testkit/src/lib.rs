@@ -1,0 +1,1 @@
+//! What tests need: a scripted client, a server process, certificates.

@@ -1,0 +1,1 @@
+//! Certificates, reload, SNI and TLS sessions without I/O, over rustls.

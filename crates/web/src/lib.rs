@@ -1,0 +1,1 @@
+//! HTTP edges: health, metrics (later WebSocket, BOSH, uploads and the admin API).

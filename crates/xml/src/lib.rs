@@ -1,0 +1,1 @@
+//! XML for streams: resumable boundary scanner, strict reader, element tree and writer.

@@ -1,0 +1,1 @@
+//! Conformance scenes: plays that say who sends what and who receives what.
