@@ -1,1 +1,19 @@
-//! What it is to hand over a stanza: ports between sessions and homes, permits and budgets.
+//! What it is to hand over a stanza.
+//!
+//! Sessions and the homes of accounts do not know each other; they meet at the two ports of this crate:
+//! [`SessionPort`] (a home hands stanzas to a session) and [`Homes`] (a session hands stanzas to the home
+//! of its account). A hand-over never blocks and never loses: it is accepted, or refused by name with
+//! everything given back. [`Credit`] lets a sender pay attention to what it has in flight, [`Budget`]
+//! bounds what may wait for a slow reader.
+//!
+//! This crate does not know actors, sockets, the store or the routing table.
+
+mod budget;
+mod credit;
+mod home;
+mod session;
+
+pub use budget::Budget;
+pub use credit::{Credit, Permit};
+pub use home::{BindRefused, BindRequest, Homes, Overloaded};
+pub use session::{Close, Delivery, Refusal, Refused, SessionId, SessionKey, SessionPort};

@@ -1,1 +1,26 @@
-//! Storage ports, versioned records, the in-memory adapter and the suite that every adapter passes.
+//! Storage ports: one trait for each kind of data, the records behind them, an adapter in memory for
+//! tests, and the suite that every adapter passes.
+//!
+//! An answer of `Ok` to a write means that the write is durable, as the adapter's configuration
+//! defines it. A failed write has no effect or the whole effect, never a part.
+
+mod account;
+mod credentials;
+mod error;
+pub mod memory;
+mod offline;
+mod roster;
+pub mod suite;
+
+use std::fmt;
+
+pub use account::{AccountStore, Created};
+pub use credentials::{Credentials, ScramHash, ScramKeys};
+pub use error::StoreError;
+pub use offline::{Append, Appended, OfflineMessage, OfflineStore, Queued};
+pub use roster::{Roster, RosterItem, RosterStore, RosterUpdate, RosterWrite, Subscription, Tombstone};
+
+/// Everything that one store keeps: what the parts of the server are given.
+pub trait Store: AccountStore + RosterStore + OfflineStore + fmt::Debug {}
+
+impl<T: AccountStore + RosterStore + OfflineStore + fmt::Debug> Store for T {}

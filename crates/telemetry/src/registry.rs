@@ -219,6 +219,14 @@ mod tests {
         }
     }
 
+    crate::label! {
+        /// How it ended.
+        enum Outcome("outcome") {
+            /// Well.
+            Ok = "ok",
+        }
+    }
+
     #[test]
     fn every_series_exists_at_zero_from_the_start() {
         let registry = Registry::new();
@@ -238,7 +246,7 @@ mod tests {
     #[test]
     fn the_reference_lists_labels_and_values() {
         let registry = Registry::new();
-        registry.counters2::<Reason, Reason>("pairs_total", "Pairs?");
+        registry.counters2::<Reason, Outcome>("pairs_total", "Pairs?");
         let [pairs] = &registry.descriptions()[..] else {
             panic!("one family")
         };

@@ -1,0 +1,67 @@
+//! The port of the homes: where the sessions of an account hand over what their clients send.
+//!
+//! The home of an account is the one place that, at any moment, sequences everything that the account
+//! sends and everything addressed to it.
+
+use std::fmt;
+use std::sync::Arc;
+
+use futures_util::future::BoxFuture;
+use rookery_stanza::{BareJid, Jid, Stanza, StanzaError};
+
+use crate::credit::Permit;
+use crate::session::{Delivery, SessionId, SessionKey, SessionPort};
+
+/// A client asks for a resource (RFC 6120 §7).
+#[derive(Debug)]
+pub struct BindRequest {
+    /// The authenticated account.
+    pub account: BareJid,
+    /// The resource that the client asked for, not yet prepared; `None` lets the server choose.
+    pub resource: Option<String>,
+    /// The session that will have it.
+    pub session: SessionId,
+    /// Where the session takes deliveries.
+    pub port: Arc<dyn SessionPort>,
+}
+
+/// Why a resource was not bound; the error that the client gets (RFC 6120 §7.6, §7.7).
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("resource not bound: {0}")]
+pub struct BindRefused(pub StanzaError);
+
+/// The home could not take a batch; here it is back.
+#[derive(Debug)]
+pub struct Overloaded<T>(pub T);
+
+/// The homes of all accounts.
+pub trait Homes: Send + Sync + fmt::Debug {
+    /// Which arbiter is the home of `account`, as an index below the number of arbiters: its sessions
+    /// and connections run there too.
+    fn arbiter(&self, account: &BareJid) -> usize;
+
+    /// Binds a resource. Answered once no other session has it.
+    fn bind(&self, request: BindRequest) -> BoxFuture<'static, Result<Jid, BindRefused>>;
+
+    /// Ends a binding, with the deliveries that the client did not get, in order. The home tells
+    /// contacts, and finds another way for what was returned.
+    ///
+    /// A session that is refused asks again later; it stays bound until then.
+    fn unbind(
+        &self,
+        session: &SessionKey,
+        undelivered: Vec<Delivery>,
+    ) -> Result<(), Overloaded<Vec<Delivery>>>;
+
+    /// Hands over what a client sent, in order, with `from` stamped. Stanzas without `to` are for the
+    /// account itself.
+    fn submit(
+        &self,
+        session: &SessionKey,
+        batch: Vec<Stanza>,
+        permit: Permit,
+    ) -> Result<(), Overloaded<Vec<Stanza>>>;
+
+    /// The client has everything with a position up to and including `position`.
+    fn confirmed(&self, session: &SessionKey, position: u64) -> Result<(), Overloaded<()>>;
+}

@@ -1,0 +1,74 @@
+//! The port of a session: how the home of an account hands stanzas to a bound resource.
+
+use std::fmt;
+
+use rookery_stanza::{Jid, Stanza};
+
+/// Names one session, unlike any other that ever existed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct SessionId(pub u64);
+
+/// A bound session: its full JID, and which of the sessions that may have borne it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct SessionKey {
+    /// The full JID.
+    pub jid: Jid,
+    /// The session that has it now.
+    pub id: SessionId,
+}
+
+/// One stanza on its last stretch.
+#[derive(Clone, Debug)]
+pub struct Delivery {
+    /// What the client receives.
+    pub stanza: Stanza,
+    /// Where the stanza stands in the account's durable queue, if it stands there: the session
+    /// reports it through [`Homes::confirmed`](crate::Homes::confirmed) once the client has it.
+    pub position: Option<u64>,
+}
+
+/// Why a session is asked to end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Close {
+    /// Another session took its resource (RFC 6120 §7.7.2.2): `conflict`.
+    Conflict,
+    /// The account was removed or its password changed: `not-authorized`.
+    NotAuthorized,
+    /// The node stops: `system-shutdown`.
+    SystemShutdown,
+    /// The client did not read what was sent to it: `policy-violation`.
+    SlowConsumer,
+}
+
+/// Why a hand-over was refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// The session's queue is full.
+    Busy,
+    /// The session has ended.
+    Gone,
+}
+
+/// A refused hand-over, with everything that was refused.
+#[derive(Debug)]
+pub struct Refused {
+    /// Why.
+    pub why: Refusal,
+    /// What was not taken, in order.
+    pub batch: Vec<Delivery>,
+}
+
+/// A session, as the home of its account sees it.
+pub trait SessionPort: Send + Sync + fmt::Debug {
+    /// Hands over a batch, in order: all of it is taken, or none.
+    fn deliver(&self, batch: Vec<Delivery>) -> Result<(), Refused>;
+
+    /// Asks the session to end. It will unbind by itself; asking again changes nothing.
+    fn close(&self, reason: Close);
+}
+
+impl From<Stanza> for Delivery {
+    fn from(stanza: Stanza) -> Self {
+        Self { stanza, position: None }
+    }
+}
