@@ -1,0 +1,137 @@
+//! Which characters XML 1.0 (fifth edition) allows where. Numbers in brackets are its productions.
+
+/// Whether every character of `text` may stand in an XML document ([2] Char).
+///
+/// [`Element`](crate::Element) replaces what may not; whoever writes text by other ways asks here.
+pub fn is_xml_text(text: &str) -> bool {
+    // No early exit: this way the compiler looks at many bytes at once.
+    let (control, ef) = text.bytes().fold((false, false), |(control, ef), b| {
+        let forbidden = (b < 0x20) & (b != b'\t') & (b != b'\n') & (b != b'\r');
+        (control | forbidden, ef | (b == 0xEF))
+    });
+    // U+FFFE and U+FFFF are the only others that a `str` can hold, and both begin with 0xEF.
+    !control && !(ef && text.chars().any(|c| matches!(c, '\u{FFFE}' | '\u{FFFF}')))
+}
+
+/// [2] Char.
+pub(crate) fn is_xml_char(c: char) -> bool {
+    matches!(c, '\t' | '\n' | '\r' | '\u{20}'..='\u{FFFD}' | '\u{10000}'..)
+}
+
+/// [3] S.
+pub(crate) fn is_space(b: u8) -> bool {
+    matches!(b, b' ' | b'\t' | b'\r' | b'\n')
+}
+
+/// Whether `text` is white space only, or empty.
+pub(crate) fn is_blank(text: &str) -> bool {
+    text.bytes().all(is_space)
+}
+
+/// `text` without the white space at its start.
+pub(crate) fn trim_start(text: &str) -> &str {
+    text.trim_start_matches([' ', '\t', '\r', '\n'])
+}
+
+/// Whether `name` is an NCName: a name without a colon (Namespaces in XML 1.0 [4]).
+pub(crate) fn is_ncname(name: &str) -> bool {
+    let mut bytes = name.bytes();
+    let Some(first) = bytes.next() else {
+        return false;
+    };
+    if is_ascii_name_start(first) && bytes.all(is_ascii_name) {
+        return true;
+    }
+    let mut chars = name.chars();
+    chars.next().is_some_and(is_name_start) && chars.all(is_name_char)
+}
+
+/// Splits a QName into its prefix (empty if it has none) and its local part; `None` if it is none.
+pub(crate) fn split_qname(name: &str) -> Option<(&str, &str)> {
+    let (prefix, local) = match name.bytes().position(|b| b == b':') {
+        None => ("", name),
+        Some(0) => return None,
+        Some(colon) => {
+            let (prefix, rest) = name.split_at_checked(colon)?;
+            (prefix, rest.strip_prefix(':')?)
+        }
+    };
+    ((prefix.is_empty() || is_ncname(prefix)) && is_ncname(local)).then_some((prefix, local))
+}
+
+/// Whether a byte can begin a name; every byte of a longer UTF-8 sequence passes here.
+pub(crate) fn may_begin_name(b: u8) -> bool {
+    is_ascii_name_start(b) || b == b':' || b >= 0x80
+}
+
+fn is_ascii_name_start(b: u8) -> bool {
+    b.is_ascii_alphabetic() || b == b'_'
+}
+
+fn is_ascii_name(b: u8) -> bool {
+    b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.')
+}
+
+/// [4] NameStartChar without the colon.
+pub(crate) fn is_name_start(c: char) -> bool {
+    matches!(c,
+        'A'..='Z' | '_' | 'a'..='z'
+        | '\u{C0}'..='\u{D6}' | '\u{D8}'..='\u{F6}' | '\u{F8}'..='\u{2FF}'
+        | '\u{370}'..='\u{37D}' | '\u{37F}'..='\u{1FFF}' | '\u{200C}'..='\u{200D}'
+        | '\u{2070}'..='\u{218F}' | '\u{2C00}'..='\u{2FEF}' | '\u{3001}'..='\u{D7FF}'
+        | '\u{F900}'..='\u{FDCF}' | '\u{FDF0}'..='\u{FFFD}' | '\u{10000}'..='\u{EFFFF}')
+}
+
+/// [4a] NameChar without the colon.
+pub(crate) fn is_name_char(c: char) -> bool {
+    is_name_start(c)
+        || matches!(c,
+            '-' | '.' | '0'..='9' | '\u{B7}' | '\u{300}'..='\u{36F}' | '\u{203F}'..='\u{2040}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn char_production_2_decides_what_is_text() {
+        assert!(is_xml_text(
+            "tab\t line\n return\r und ü 漢 \u{1F600} \u{FFFD}\u{FEFF}"
+        ));
+        for bad in ["\0", "\u{1}", "\u{1F}", "\u{FFFE}", "\u{FFFF}", "ab\u{8}"] {
+            assert!(!is_xml_text(bad), "{bad:?}");
+            assert!(bad.chars().any(|c| !is_xml_char(c)), "{bad:?}");
+        }
+        assert!(is_xml_text("\u{7F}\u{85}"), "discouraged, but allowed");
+    }
+
+    #[test]
+    fn ncname_production_4_decides_what_is_a_name() {
+        for good in [
+            "a",
+            "_",
+            "message",
+            "x-1.2",
+            "Ünder",
+            "漢字",
+            "a\u{B7}",
+            "\u{10000}",
+        ] {
+            assert!(is_ncname(good), "{good:?}");
+        }
+        for bad in [
+            "", "1a", "-a", ".a", "a:b", "a b", "a/", "\u{B7}", "\u{D7}", "a\u{37E}",
+        ] {
+            assert!(!is_ncname(bad), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn qname_has_one_colon_and_two_names() {
+        assert_eq!(split_qname("a"), Some(("", "a")));
+        assert_eq!(split_qname("a:b"), Some(("a", "b")));
+        for bad in ["", ":", ":a", "a:", "a:b:c", "a::b", "a:1"] {
+            assert_eq!(split_qname(bad), None, "{bad:?}");
+        }
+    }
+}

@@ -1,0 +1,204 @@
+//! One start tag, strictly: its name, its attributes, its namespace declarations.
+
+use std::borrow::Cow;
+use std::ops::Range;
+
+use memchr::memchr;
+use smallvec::SmallVec;
+
+use crate::chars::{is_space, split_qname, trim_start};
+use crate::error::XmlError;
+use crate::escape::attribute_value;
+use crate::limits::Limits;
+use crate::namespaces::Scope;
+use crate::top::{Declaration, TopAttribute};
+
+/// Up to this many attributes are compared pair by pair, more are sorted first.
+const FEW: usize = 16;
+
+/// A start tag that has been checked, with its names resolved.
+#[derive(Debug, Default)]
+pub(crate) struct Tag<'a> {
+    /// Empty if the name has none.
+    pub(crate) prefix: &'a str,
+    pub(crate) name: &'a str,
+    pub(crate) namespace: Cow<'a, str>,
+    pub(crate) attributes: SmallVec<[TopAttribute<'a>; 8]>,
+    pub(crate) declarations: SmallVec<[Declaration<'a>; 2]>,
+}
+
+/// Reads the attributes of a tag one by one and checks their syntax.
+#[derive(Debug)]
+pub(crate) struct Attributes<'a> {
+    rest: &'a str,
+    /// Where `rest` ends, in bytes of the whole stanza.
+    end: usize,
+}
+
+/// One attribute as it is written.
+#[derive(Debug)]
+pub(crate) struct Written<'a> {
+    pub(crate) key: &'a str,
+    /// As applications see it: references resolved, white space normalised.
+    pub(crate) value: Cow<'a, str>,
+    /// From the key to the closing quote, in bytes of the whole stanza.
+    pub(crate) range: Range<usize>,
+}
+
+// === impl Tag ===
+
+impl<'a> Tag<'a> {
+    /// Reads `inside`, what stands between `<` and `>` or `/>` and ends at the byte `end`, as the
+    /// start tag of an element at `depth`. Its declarations enter the scope.
+    pub(crate) fn read(
+        &mut self,
+        inside: &'a str,
+        end: usize,
+        depth: usize,
+        scope: &mut Scope<'a>,
+        limits: &Limits,
+    ) -> Result<(), XmlError> {
+        self.attributes.clear();
+        self.declarations.clear();
+        let name_end = inside.bytes().position(is_space).unwrap_or(inside.len());
+        let (name, rest) = inside.split_at_checked(name_end).unwrap_or((inside, ""));
+        (self.prefix, self.name) = checked_name(name, limits)?;
+        for written in Attributes::new(rest, end) {
+            self.add(written?, depth, scope, limits)?;
+        }
+        self.namespace = scope.resolve(self.prefix, depth)?;
+        self.resolve_attributes(depth, scope)
+    }
+
+    /// Takes up one attribute, be it a declaration or a real one.
+    fn add(
+        &mut self,
+        written: Written<'a>,
+        depth: usize,
+        scope: &mut Scope<'a>,
+        limits: &Limits,
+    ) -> Result<(), XmlError> {
+        if self.attributes.len() + self.declarations.len() >= limits.max_attributes {
+            return Err(XmlError::TooManyAttributes);
+        }
+        let Written { key, value, range } = written;
+        let (prefix, name) = checked_name(key, limits)?;
+        let declared = match (prefix, name) {
+            ("", "xmlns") => "",
+            ("xmlns", declared) => declared,
+            _ => {
+                let namespace = Cow::Borrowed("");
+                self.attributes.push(TopAttribute {
+                    namespace,
+                    prefix,
+                    name,
+                    value,
+                    range,
+                });
+                return Ok(());
+            }
+        };
+        scope.declare(declared, value.clone(), depth, limits)?;
+        self.declarations.push(Declaration {
+            prefix: declared,
+            namespace: value,
+            range,
+        });
+        Ok(())
+    }
+
+    /// Resolves the prefixes of attributes, now that all declarations are known, and refuses two
+    /// attributes of one name (XML 1.0 §3.1, Namespaces in XML 1.0 §6.3).
+    fn resolve_attributes(&mut self, depth: usize, scope: &mut Scope<'a>) -> Result<(), XmlError> {
+        for attribute in &mut self.attributes {
+            if !attribute.prefix.is_empty() {
+                attribute.namespace = scope.resolve(attribute.prefix, depth)?;
+            }
+        }
+        let duplicate = if self.attributes.len() <= FEW {
+            let mut later = self.attributes.as_slice();
+            let mut found = false;
+            while let [first, rest @ ..] = later {
+                found |= rest
+                    .iter()
+                    .any(|a| a.name == first.name && a.namespace == first.namespace);
+                later = rest;
+            }
+            found
+        } else {
+            let mut names: Vec<(&str, &str)> = self
+                .attributes
+                .iter()
+                .map(|a| (a.name, &*a.namespace))
+                .collect();
+            names.sort_unstable();
+            names
+                .windows(2)
+                .any(|pair| matches!(pair, [a, b] if a == b))
+        };
+        if duplicate {
+            Err(XmlError::NotWellFormed("duplicate attribute"))
+        } else {
+            Ok(())
+        }
+    }
+}
+
+/// A name of bearable length, split into prefix and local part.
+fn checked_name<'a>(name: &'a str, limits: &Limits) -> Result<(&'a str, &'a str), XmlError> {
+    if name.len() > limits.max_name_bytes {
+        return Err(XmlError::NameTooLong);
+    }
+    split_qname(name).ok_or(XmlError::NotWellFormed("illegal name"))
+}
+
+// === impl Attributes ===
+
+impl<'a> Attributes<'a> {
+    /// `rest` is what follows the name of the tag, and ends at the byte `end`.
+    pub(crate) fn new(rest: &'a str, end: usize) -> Self {
+        Self { rest, end }
+    }
+
+    /// XML 1.0 [40] and [41]: white space, name, equals sign, value in quotes.
+    fn read(&mut self, begun: &'a str) -> Result<Written<'a>, XmlError> {
+        if begun.len() == self.rest.len() {
+            return Err(XmlError::NotWellFormed(
+                "no white space before an attribute",
+            ));
+        }
+        let (key, after) = split_at_byte(begun, b'=')
+            .ok_or(XmlError::NotWellFormed("attribute without a value"))?;
+        let after = trim_start(after);
+        let quote = match after.bytes().next() {
+            Some(quote @ (b'\'' | b'"')) => quote,
+            _ => return Err(XmlError::NotWellFormed("attribute value without quotes")),
+        };
+        let (raw, rest) = after
+            .split_at_checked(1)
+            .and_then(|(_, after)| split_at_byte(after, quote))
+            .ok_or(XmlError::NotWellFormed("attribute value without an end"))?;
+        self.rest = rest;
+        Ok(Written {
+            key: key.trim_end_matches([' ', '\t', '\r', '\n']),
+            value: attribute_value(raw)?,
+            range: self.end - begun.len()..self.end - rest.len(),
+        })
+    }
+}
+
+impl<'a> Iterator for Attributes<'a> {
+    type Item = Result<Written<'a>, XmlError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let begun = trim_start(self.rest);
+        (!begun.is_empty()).then(|| self.read(begun))
+    }
+}
+
+/// What stands before and after the first `separator`, an ASCII character.
+fn split_at_byte(text: &str, separator: u8) -> Option<(&str, &str)> {
+    let at = memchr(separator, text.as_bytes())?;
+    let (before, after) = text.split_at_checked(at)?;
+    Some((before, after.split_at_checked(1)?.1))
+}
