@@ -1,0 +1,2 @@
+//! What one stanza costs: reading, writing, answering.
+fn main() {}

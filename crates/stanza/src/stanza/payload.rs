@@ -1,0 +1,108 @@
+//! The payload of a stanza: read as trees, children added and removed.
+
+use super::{PayloadName, Stanza};
+use bytes::Bytes;
+use rookery_xml::{Element, Limits, StreamNamespaces, XmlError};
+
+/// Limits for XML that has passed the limits of its stream before, or that this server wrote.
+const TRUSTED: Limits = Limits {
+    max_stanza_bytes: usize::MAX,
+    max_depth: usize::MAX,
+    max_attributes: usize::MAX,
+    max_namespaces: usize::MAX,
+    max_name_bytes: usize::MAX,
+};
+
+impl Stanza {
+    /// The first-level children as trees, parsed now.
+    ///
+    /// # Errors
+    /// None for a stanza that was parsed: its payload has been checked then.
+    pub fn children(&self) -> Result<Vec<Element>, XmlError> {
+        self.names.iter().map(|name| self.tree(name)).collect()
+    }
+
+    /// The first child of this name as a tree, parsed now.
+    ///
+    /// # Errors
+    /// As for [`children`](Self::children).
+    pub fn child(&self, name: &str, namespace: &str) -> Result<Option<Element>, XmlError> {
+        let found = self
+            .names
+            .iter()
+            .find(|payload| payload.is(name, namespace));
+        found.map(|payload| self.tree(payload)).transpose()
+    }
+
+    /// The whole stanza as a tree, for instance to wrap it into another one.
+    ///
+    /// # Errors
+    /// As for [`children`](Self::children).
+    pub fn to_element(&self) -> Result<Element, XmlError> {
+        let mut bytes = Vec::with_capacity(self.size());
+        self.write(&mut bytes);
+        Element::parse(
+            &bytes,
+            &StreamNamespaces::with_default(Self::NAMESPACE),
+            &TRUSTED,
+        )
+    }
+
+    /// Adds a child at the end. Copies the payload, which other stanzas may share.
+    pub fn append(&mut self, child: Element) {
+        self.add(&child);
+    }
+
+    /// Adds a child at the end.
+    pub(super) fn add(&mut self, child: &Element) {
+        let mut payload = Vec::with_capacity(self.payload.len() + 256);
+        payload.extend_from_slice(&self.payload);
+        child.write(Self::NAMESPACE, &mut payload);
+        let range = self.payload.len()..payload.len();
+        let name = PayloadName::new(child.namespace(), child.name(), range);
+        self.names = self.names.iter().cloned().chain([name]).collect();
+        self.payload = payload.into();
+    }
+
+    /// Keeps the children that `keep` wants and removes the others. Copies the payload only if one goes.
+    pub fn retain(&mut self, mut keep: impl FnMut(&PayloadName) -> bool) {
+        let mut kept = Vec::with_capacity(self.names.len());
+        let mut payload = Vec::new();
+        let mut copied = 0;
+        let mut removed = 0;
+        for name in &*self.names {
+            if keep(name) {
+                kept.push(name.moved_back(removed));
+                continue;
+            }
+            let range = name.range();
+            payload.extend_from_slice(self.payload.get(copied..range.start).unwrap_or_default());
+            copied = range.end;
+            removed += range.len();
+        }
+        if removed == 0 {
+            return;
+        }
+        payload.extend_from_slice(self.payload.get(copied..).unwrap_or_default());
+        self.payload = payload.into();
+        self.names = kept.into();
+    }
+
+    /// One child as a tree.
+    fn tree(&self, child: &PayloadName) -> Result<Element, XmlError> {
+        let bytes = self.payload.get(child.range()).unwrap_or_default();
+        if self.attributes.is_empty() {
+            return Element::parse(
+                bytes,
+                &StreamNamespaces::with_default(Self::NAMESPACE),
+                &TRUSTED,
+            );
+        }
+        // The child may use prefixes that the stanza's own tag declares.
+        let mut alone = Self::new(self.kind);
+        alone.attributes = self.attributes.clone();
+        alone.payload = Bytes::copy_from_slice(bytes);
+        let mut children = alone.to_element()?.into_children();
+        children.next().ok_or(XmlError::NotWellFormed("no element"))
+    }
+}
