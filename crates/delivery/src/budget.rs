@@ -14,7 +14,10 @@ pub struct Budget {
 impl Budget {
     /// An empty budget of `limit` bytes.
     pub fn new(limit: usize) -> Self {
-        Self { queued: AtomicUsize::new(0), limit }
+        Self {
+            queued: AtomicUsize::new(0),
+            limit,
+        }
     }
 
     /// Takes `bytes` from the budget, or answers `false` and takes nothing when they do not fit.
@@ -26,14 +29,17 @@ impl Budget {
             (queued == 0 || queued.saturating_add(bytes) <= self.limit)
                 .then(|| queued.saturating_add(bytes))
         };
-        self.queued.fetch_update(Ordering::Relaxed, Ordering::Relaxed, fits).is_ok()
+        self.queued
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, fits)
+            .is_ok()
     }
 
     /// Gives `bytes` back after they were written or returned.
     pub fn give_back(&self, bytes: usize) {
         let less = |queued: usize| Some(queued.saturating_sub(bytes));
-        // The closure always answers `Some`, so the update cannot fail.
-        drop(self.queued.fetch_update(Ordering::Relaxed, Ordering::Relaxed, less));
+        self.queued
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, less)
+            .unwrap_or_default();
     }
 
     /// Bytes in the queue now.

@@ -33,7 +33,11 @@ struct Held {
 impl Credit {
     /// Credit for `limit` stanzas in flight.
     pub fn new(limit: usize) -> Arc<Self> {
-        Arc::new(Self { in_flight: AtomicUsize::new(0), limit, waker: AtomicWaker::new() })
+        Arc::new(Self {
+            in_flight: AtomicUsize::new(0),
+            limit,
+            waker: AtomicWaker::new(),
+        })
     }
 
     /// Whether more may be read. Registers `waker` first, so that credit given back between the
@@ -49,7 +53,12 @@ impl Credit {
     /// Takes credit for a batch that was read; it may overdraw by one batch.
     pub fn take(self: &Arc<Self>, stanzas: usize) -> Permit {
         self.in_flight.fetch_add(stanzas, Ordering::AcqRel);
-        Permit { _held: Arc::new(Held { credit: Arc::clone(self), stanzas }) }
+        Permit {
+            _held: Arc::new(Held {
+                credit: Arc::clone(self),
+                stanzas,
+            }),
+        }
     }
 
     /// Stanzas in flight now.
@@ -60,7 +69,10 @@ impl Credit {
 
 impl Drop for Held {
     fn drop(&mut self) {
-        let before = self.credit.in_flight.fetch_sub(self.stanzas, Ordering::AcqRel);
+        let before = self
+            .credit
+            .in_flight
+            .fetch_sub(self.stanzas, Ordering::AcqRel);
         if before >= self.credit.limit {
             self.credit.waker.wake();
         }

@@ -69,6 +69,9 @@ pub trait SessionPort: Send + Sync + fmt::Debug {
 
 impl From<Stanza> for Delivery {
     fn from(stanza: Stanza) -> Self {
-        Self { stanza, position: None }
+        Self {
+            stanza,
+            position: None,
+        }
     }
 }

@@ -1,1 +1,19 @@
-//! A client's session: pure core and actor.
+//! A client's session: what is bound to a full JID, and outlives its connection.
+//!
+//! [`Session`] is the pure core, [`SessionActor`] the thin shell around it. The session stamps what its
+//! client sends and hands it to the home of its account; it takes what the home delivers and passes it
+//! to the connection. Session, connection and home of an account run on one arbiter.
+//!
+//! This crate does not know sockets, XML framing, or how stanzas are routed.
+
+mod actor;
+mod config;
+mod metrics;
+mod port;
+mod state;
+
+pub use actor::{Bound, ConnectionClosed, FromClient, SessionActor, ToConnection, Written};
+pub use config::Config;
+pub use metrics::{Direction, Metrics};
+pub use port::Port;
+pub use state::{Outbound, Session};

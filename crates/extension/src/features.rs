@@ -1,0 +1,142 @@
+//! The registry that features attach to, and its frozen form.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::Arc;
+
+use rookery_xml::Element;
+
+use crate::Feature;
+use crate::host::Host;
+use crate::iq::{Answer, Erase, ErasedIqHandler, IqContext, IqHandler, IqRequest};
+use crate::spec::Spec;
+use crate::stream_feature::{Stage, StreamFeature};
+
+/// Why the features do not fit together; found at start, never later.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum RegistryError {
+    /// Two handlers want the same requests.
+    #[error("two features answer {{{namespace}}}{name}; the second is {feature}")]
+    Taken {
+        /// The payload's namespace.
+        namespace: &'static str,
+        /// The payload's name.
+        name: &'static str,
+        /// The feature that came second.
+        feature: &'static str,
+    },
+}
+
+/// Takes what features attach.
+#[derive(Default)]
+pub struct Registry {
+    inner: Inner,
+    installing: &'static str,
+    error: Option<RegistryError>,
+}
+
+/// Everything that is installed; cheap to clone.
+#[derive(Clone, Default)]
+pub struct Features {
+    inner: Arc<Inner>,
+}
+
+#[derive(Default)]
+struct Inner {
+    specs: Vec<Spec>,
+    iq: HashMap<(&'static str, &'static str), Box<dyn ErasedIqHandler>>,
+    stream: Vec<Box<dyn StreamFeature>>,
+}
+
+// === impl Registry ===
+
+impl Registry {
+    /// An empty registry.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Installs a feature.
+    pub fn install(&mut self, feature: Box<dyn Feature>) {
+        let spec = feature.spec();
+        self.installing = spec.name;
+        self.inner.specs.push(spec);
+        feature.install(self);
+    }
+
+    /// Declares something that is built into other crates and attaches to nothing here.
+    pub fn declare(&mut self, spec: Spec) {
+        self.inner.specs.push(spec);
+    }
+
+    /// Attaches a handler of IQ requests.
+    pub fn iq<H: IqHandler>(&mut self, handler: H) {
+        let key = (H::Request::NAMESPACE, H::Request::NAME);
+        if self
+            .inner
+            .iq
+            .insert(key, Box::new(Erase(handler)))
+            .is_some()
+        {
+            let (namespace, name) = key;
+            let feature = self.installing;
+            self.error.get_or_insert(RegistryError::Taken {
+                namespace,
+                name,
+                feature,
+            });
+        }
+    }
+
+    /// Attaches an announcement among the stream features.
+    pub fn stream_feature(&mut self, feature: impl StreamFeature) {
+        self.inner.stream.push(Box::new(feature));
+    }
+
+    /// Ends installation.
+    pub fn freeze(self) -> Result<Features, RegistryError> {
+        match self.error {
+            Some(error) => Err(error),
+            None => Ok(Features {
+                inner: Arc::new(self.inner),
+            }),
+        }
+    }
+}
+
+// === impl Features ===
+
+impl Features {
+    /// What is installed, in order.
+    pub fn specs(&self) -> &[Spec] {
+        &self.inner.specs
+    }
+
+    /// Answers a request, or `None` when nothing understands it: `service-unavailable`.
+    pub fn answer(&self, payload: &Element, context: IqContext<'_>) -> Option<Answer> {
+        let handler = self.inner.iq.get(&(payload.namespace(), payload.name()))?;
+        Some(handler.handle(payload, context))
+    }
+
+    /// The elements to announce among the stream features.
+    pub fn stream_features(&self, stage: Stage, host: &Host) -> Vec<Element> {
+        let advertised = |feature: &Box<dyn StreamFeature>| feature.advertise(stage, host, self);
+        self.inner.stream.iter().filter_map(advertised).collect()
+    }
+}
+
+impl fmt::Debug for Registry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Registry")
+            .field("installed", &self.inner.specs.len())
+            .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Features {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Features")
+            .field("installed", &self.inner.specs.len())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,61 @@
+//! The hosts (virtual domains) that the server serves, as features see them.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use rookery_stanza::BareJid;
+
+/// Addresses to reach the people behind a host (XEP-0157): URIs by kind.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Contacts {
+    /// The kind, such as `abuse-addresses`, with its URIs.
+    pub addresses: BTreeMap<&'static str, Vec<String>>,
+}
+
+/// One host.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Host {
+    /// Its address: a bare JID that is only a domain.
+    pub jid: BareJid,
+    /// Addresses of the people behind it.
+    pub contacts: Contacts,
+    /// Whether anybody may log in without an account (RFC 4505).
+    pub anonymous: bool,
+}
+
+/// All hosts of the server. Cheap to clone.
+#[derive(Clone, Debug, Default)]
+pub struct Hosts {
+    by_name: Arc<BTreeMap<String, Arc<Host>>>,
+}
+
+// === impl Host ===
+
+impl Host {
+    /// Its domain.
+    pub fn name(&self) -> &str {
+        self.jid.domain()
+    }
+}
+
+// === impl Hosts ===
+
+impl Hosts {
+    /// These hosts.
+    pub fn new(hosts: impl IntoIterator<Item = Host>) -> Self {
+        let named = |host: Host| (host.name().to_owned(), Arc::new(host));
+        Self {
+            by_name: Arc::new(hosts.into_iter().map(named).collect()),
+        }
+    }
+
+    /// The host of a prepared domain.
+    pub fn get(&self, domain: &str) -> Option<&Arc<Host>> {
+        self.by_name.get(domain)
+    }
+
+    /// All of them, in the order of their names.
+    pub fn iter(&self) -> impl Iterator<Item = &Arc<Host>> {
+        self.by_name.values()
+    }
+}

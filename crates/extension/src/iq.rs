@@ -1,0 +1,111 @@
+//! The extension point for IQ requests that the server answers, for a host or on behalf of an account.
+
+use std::fmt;
+use std::sync::Arc;
+
+use futures_util::future::BoxFuture;
+use rookery_stanza::{BareJid, Jid, StanzaError};
+use rookery_xml::Element;
+
+use crate::features::Features;
+use crate::host::Host;
+
+/// Whether something is asked or changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum IqMethod {
+    /// `type='get'`.
+    Get,
+    /// `type='set'`.
+    Set,
+}
+
+/// How the sender stands to the account that it asks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Relation {
+    /// A session of the account itself.
+    Own,
+    /// A contact that is allowed to see the account's presence.
+    Subscriber,
+    /// Anybody else, who must not learn whether the account exists (RFC 6120 §13.11).
+    Stranger,
+}
+
+/// Whom a request is for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Addressee {
+    /// The host itself.
+    Host,
+    /// An account, which the server speaks for.
+    Account(BareJid, Relation),
+}
+
+/// What a handler knows of a request besides its payload.
+#[derive(Clone, Copy, Debug)]
+pub struct IqContext<'a> {
+    /// Get or set.
+    pub method: IqMethod,
+    /// The sender's full JID.
+    pub from: &'a Jid,
+    /// Whom it is for.
+    pub addressee: &'a Addressee,
+    /// The host of the addressee.
+    pub host: &'a Arc<Host>,
+    /// Everything that is installed.
+    pub features: &'a Features,
+}
+
+/// The answer to a request: the payload of the result, if it has one, or an error.
+pub enum Answer {
+    /// Known at once.
+    Now(Result<Option<Element>, StanzaError>),
+    /// Known after something was awaited; it holds up nothing else.
+    Later(BoxFuture<'static, Result<Option<Element>, StanzaError>>),
+}
+
+/// The payload of a request that a handler understands.
+pub trait IqRequest: Sized {
+    /// The name of the payload's element.
+    const NAME: &'static str;
+    /// Its namespace: what a request is recognised by, together with the name.
+    const NAMESPACE: &'static str;
+
+    /// Reads the payload, or says what is wrong with it: usually `bad-request`.
+    fn parse(payload: &Element) -> Result<Self, StanzaError>;
+}
+
+/// Answers one kind of request.
+pub trait IqHandler: Send + Sync + 'static {
+    /// The request.
+    type Request: IqRequest;
+
+    /// Answers it.
+    fn handle(&self, request: Self::Request, context: IqContext<'_>) -> Answer;
+}
+
+/// A handler without its type, as the registry keeps it.
+pub(crate) trait ErasedIqHandler: Send + Sync {
+    fn handle(&self, payload: &Element, context: IqContext<'_>) -> Answer;
+}
+
+/// Gives a handler its erased form.
+pub(crate) struct Erase<H>(pub(crate) H);
+
+// === impl Erase ===
+
+impl<H: IqHandler> ErasedIqHandler for Erase<H> {
+    fn handle(&self, payload: &Element, context: IqContext<'_>) -> Answer {
+        match H::Request::parse(payload) {
+            Ok(request) => self.0.handle(request, context),
+            Err(error) => Answer::Now(Err(error)),
+        }
+    }
+}
+
+impl fmt::Debug for Answer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Now(answer) => f.debug_tuple("Now").field(answer).finish(),
+            Self::Later(_) => f.write_str("Later"),
+        }
+    }
+}

@@ -1,0 +1,262 @@
+//! The shell around a session: an actor on the arbiter of its connection and of its account's home.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix::dev::SendError;
+use actix::{Actor, Addr, AsyncContext, Context, Handler, Message, Recipient};
+use rookery_delivery::{Budget, Close, Delivery, Homes, Permit, SessionId, SessionKey};
+use rookery_stanza::{Condition, Jid, Stanza, StanzaError};
+
+use crate::metrics::{Direction, Limiter, Metrics};
+use crate::port::Port;
+use crate::state::Session;
+
+/// How many messages may wait in a session's mailbox.
+const MAILBOX: usize = 4096;
+/// How long a session waits before it asks a busy home again.
+const RETRY: Duration = Duration::from_millis(20);
+
+/// A session as an actor.
+///
+/// It ends by itself when nobody can reach it any more: its connection is gone and the home has let go
+/// of its port. What the home delivered in between goes back to the home.
+pub struct SessionActor {
+    session: Session,
+    homes: Arc<dyn Homes>,
+    connection: Recipient<ToConnection>,
+    budget: Arc<Budget>,
+    metrics: Metrics,
+    // Deliveries that came after the connection had ended.
+    late: Vec<Delivery>,
+}
+
+/// For the connection: what its client shall receive, or how its stream shall end.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub enum ToConnection {
+    /// Stanzas for the client, in order.
+    Deliver(Vec<Delivery>),
+    /// The stream shall be closed.
+    Close(Close),
+}
+
+/// From the connection: the home has bound this JID.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct Bound(pub Jid);
+
+/// From the connection: what the client sent, in order.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct FromClient {
+    /// The stanzas.
+    pub stanzas: Vec<Stanza>,
+    /// The credit that they took.
+    pub permit: Permit,
+}
+
+/// From the connection: everything up to this position of the account's queue was written.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct Written(pub u64);
+
+/// From the connection: it has ended, and this was not written.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct ConnectionClosed {
+    /// What the client did not get, in order.
+    pub undelivered: Vec<Delivery>,
+}
+
+/// From the home, through the port.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub(crate) struct Deliver(pub(crate) Vec<Delivery>);
+
+/// From the home, through the port.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub(crate) struct End(pub(crate) Close);
+
+/// From the port: the home has let go of it, so that no more deliveries follow.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub(crate) struct Released;
+
+// === impl SessionActor ===
+
+impl SessionActor {
+    /// Starts a session on this arbiter; gives its address and its port for the home.
+    pub fn launch(
+        session: Session,
+        homes: Arc<dyn Homes>,
+        connection: Recipient<ToConnection>,
+        budget: Arc<Budget>,
+        metrics: Metrics,
+    ) -> (Addr<Self>, Arc<Port>) {
+        let (for_port, counts) = (Arc::clone(&budget), metrics.clone());
+        let late = Vec::new();
+        let address = Self {
+            session,
+            homes,
+            connection,
+            budget,
+            metrics,
+            late,
+        }
+        .start();
+        let port = Arc::new(Port::new(address.clone(), for_port, counts));
+        (address, port)
+    }
+
+    /// Which session it is.
+    pub fn id(&self) -> SessionId {
+        self.session.id()
+    }
+
+    /// Hands stamped stanzas to the home; what it refuses is answered here.
+    fn submit(&mut self, key: &SessionKey, stanzas: Vec<Stanza>, permit: Permit) {
+        let Err(refused) = self.homes.submit(key, stanzas, permit) else {
+            return;
+        };
+        self.metrics
+            .limited
+            .of(Limiter::HomeQueue)
+            .add(refused.0.len() as u64);
+        let busy = StanzaError::new(Condition::ResourceConstraint);
+        let replies: Vec<_> = refused
+            .0
+            .iter()
+            .filter_map(|stanza| stanza.error_reply(&busy))
+            .map(Delivery::from)
+            .collect();
+        self.deliver(replies);
+    }
+
+    fn deliver(&mut self, batch: Vec<Delivery>) {
+        for delivery in &batch {
+            self.metrics.count(Direction::Out, &delivery.stanza);
+        }
+        match self.connection.try_send(ToConnection::Deliver(batch)) {
+            Ok(()) => {}
+            Err(SendError::Full(ToConnection::Deliver(batch))) => {
+                self.metrics
+                    .limited
+                    .of(Limiter::ConnectionQueue)
+                    .increment();
+                self.late.extend(batch);
+            }
+            Err(SendError::Closed(ToConnection::Deliver(batch))) => self.late.extend(batch),
+            Err(_) => {}
+        }
+    }
+
+    /// Gives everything back that the client did not get; a home that is busy is asked again.
+    fn unbind(&mut self, mut undelivered: Vec<Delivery>, ctx: &mut Context<Self>) {
+        let Some(key) = self.session.key() else {
+            return;
+        };
+        undelivered.append(&mut self.late);
+        let bytes = undelivered
+            .iter()
+            .map(|delivery| delivery.stanza.size())
+            .sum();
+        self.budget.give_back(bytes);
+        if let Err(busy) = self.homes.unbind(&key, undelivered) {
+            self.metrics.limited.of(Limiter::HomeQueue).increment();
+            ctx.run_later(RETRY, move |act, ctx| act.unbind(busy.0, ctx));
+        }
+    }
+}
+
+impl Actor for SessionActor {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Self::Context) {
+        ctx.set_mailbox_capacity(MAILBOX);
+    }
+}
+
+impl Handler<Bound> for SessionActor {
+    type Result = ();
+
+    fn handle(&mut self, Bound(jid): Bound, _: &mut Self::Context) {
+        self.session.bind(jid);
+    }
+}
+
+impl Handler<FromClient> for SessionActor {
+    type Result = ();
+
+    fn handle(&mut self, batch: FromClient, _: &mut Self::Context) {
+        let Some(key) = self.session.key() else {
+            return;
+        };
+        let mut stamped = Vec::with_capacity(batch.stanzas.len());
+        for stanza in batch.stanzas {
+            self.metrics.count(Direction::In, &stanza);
+            if let Some(outbound) = self.session.stamp(stanza) {
+                if outbound.spoofed {
+                    self.metrics.spoofed.increment();
+                }
+                stamped.push(outbound.stanza);
+            }
+        }
+        self.submit(&key, stamped, batch.permit);
+    }
+}
+
+impl Handler<Written> for SessionActor {
+    type Result = ();
+
+    fn handle(&mut self, Written(position): Written, ctx: &mut Self::Context) {
+        let Some(key) = self.session.key() else {
+            return;
+        };
+        if self.homes.confirmed(&key, position).is_err() {
+            self.metrics.limited.of(Limiter::HomeQueue).increment();
+            ctx.notify_later(Written(position), RETRY);
+        }
+    }
+}
+
+impl Handler<ConnectionClosed> for SessionActor {
+    type Result = ();
+
+    fn handle(&mut self, closed: ConnectionClosed, ctx: &mut Self::Context) {
+        self.unbind(closed.undelivered, ctx);
+    }
+}
+
+impl Handler<Deliver> for SessionActor {
+    type Result = ();
+
+    fn handle(&mut self, Deliver(batch): Deliver, _: &mut Self::Context) {
+        self.deliver(batch);
+    }
+}
+
+impl Handler<End> for SessionActor {
+    type Result = ();
+
+    fn handle(&mut self, End(reason): End, _: &mut Self::Context) {
+        if self
+            .connection
+            .try_send(ToConnection::Close(reason))
+            .is_err()
+        {
+            tracing::debug!(session = self.session.id().0, ?reason, "closed twice");
+        }
+    }
+}
+
+impl Handler<Released> for SessionActor {
+    type Result = ();
+
+    fn handle(&mut self, _: Released, ctx: &mut Self::Context) {
+        if !self.late.is_empty() {
+            self.unbind(Vec::new(), ctx);
+        }
+    }
+}
