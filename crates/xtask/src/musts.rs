@@ -17,8 +17,8 @@ const SCENES: (&str, &str) = ("tests/conformance/scenes/", ".scene");
 struct Shown {
     /// Names of scenes: paths below the folder of scenes, without the ending.
     scenes: BTreeSet<String>,
-    /// Names of functions, for each crate by the name of its folder.
-    functions: BTreeMap<String, BTreeSet<String>>,
+    /// Names of test functions, for each crate by the name of its folder.
+    tests: BTreeMap<String, BTreeSet<String>>,
 }
 
 /// Reads the table and looks for everything it names.
@@ -55,19 +55,32 @@ fn look_for_evidence(repository: &Repository) -> Result<Shown, RepositoryError> 
         let (Some(name), Some(text)) = (path.split('/').nth(1), repository.text(path)?) else {
             continue;
         };
-        let functions = shown.functions.entry(name.to_owned()).or_default();
-        functions.extend(
-            text.lines()
-                .filter_map(declared_function)
-                .map(str::to_owned),
-        );
+        shown
+            .tests
+            .entry(name.to_owned())
+            .or_default()
+            .extend(test_functions(&text));
     }
     Ok(shown)
 }
 
+/// The names of the functions that stand below an attribute such as `#[test]` or `#[tokio::test]`.
+fn test_functions(text: &str) -> Vec<String> {
+    let mut names = Vec::new();
+    let mut is_test = false;
+    for line in text.lines().map(str::trim_start) {
+        if line.starts_with("#[") {
+            is_test |= line.contains("test") && !line.starts_with("#[cfg");
+        } else if let Some(name) = declared_function(line) {
+            names.extend(is_test.then(|| name.to_owned()));
+            is_test = false;
+        }
+    }
+    names
+}
+
 /// The name in a line that declares a function.
 fn declared_function(line: &str) -> Option<&str> {
-    let line = line.trim_start();
     let line = line.strip_prefix("pub ").unwrap_or(line);
     let line = line.strip_prefix("async ").unwrap_or(line);
     line.strip_prefix("fn ")?
@@ -168,13 +181,13 @@ fn check_test(path: &str, shown: &Shown) -> Result<(), String> {
         .unwrap_or_default()
         .replace('_', "-");
     let folder = name.strip_prefix("rookery-").unwrap_or(&name);
-    let Some(functions) = shown.functions.get(folder) else {
+    let Some(tests) = shown.tests.get(folder) else {
         return Err(format!(
             "test:{path} names no crate of crates/ or tests/; write crate::path"
         ));
     };
     let function = path.rsplit("::").next().unwrap_or_default();
-    if path.contains("::") && functions.contains(function) {
+    if path.contains("::") && tests.contains(function) {
         Ok(())
     } else {
         Err(format!("crate {folder} has no test `fn {function}`"))
@@ -183,7 +196,7 @@ fn check_test(path: &str, shown: &Shown) -> Result<(), String> {
 
 #[cfg(test)]
 mod tests {
-    use super::{HEADER, Shown, check, declared_function};
+    use super::{HEADER, Shown, check, test_functions};
 
     fn found(rows: &str) -> Vec<String> {
         let mut shown = Shown::default();
@@ -263,15 +276,10 @@ mod tests {
     }
 
     #[test]
-    fn functions_are_recognised() {
-        for line in [
-            "fn a() {",
-            "    async fn a() {",
-            "pub fn a(",
-            "pub async fn a<T>()",
-        ] {
-            assert_eq!(declared_function(line), Some("a"), "{line}");
-        }
-        assert_eq!(declared_function("// fn a()"), None);
+    fn test_functions_are_told_from_others() {
+        let text = "#[cfg(test)]\nmod tests {\n    fn help() {}\n    #[test]\n    #[ignore]\n    fn a() {\n\
+                    fn inner() {}\n    #[tokio::test(start_paused = true)]\n    async fn b() {\n\
+                    // fn c()\n    #[expect(x)]\n    pub fn d() {}\n";
+        assert_eq!(test_functions(text), ["a", "b"]);
     }
 }
