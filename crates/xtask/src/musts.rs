@@ -201,11 +201,11 @@ mod tests {
     fn found(rows: &str) -> Vec<String> {
         let mut shown = Shown::default();
         shown.scenes.insert("ping".to_owned());
-        let functions = shown
-            .functions
+        let tests = shown
+            .tests
             .entry("storage-embedded".to_owned())
             .or_default();
-        functions.insert("holds_what_it_confirmed".to_owned());
+        tests.insert("holds_what_it_confirmed".to_owned());
         let table = format!("{HEADER}\nRFC 6120\t8.1\tanswer pings\tscene:ping\n{rows}");
         check(&table, &shown)
             .iter()
