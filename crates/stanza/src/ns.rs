@@ -2,6 +2,8 @@
 
 /// Content of client streams (RFC 6120 §4.8.2).
 pub const CLIENT: &str = "jabber:client";
+/// Content of server-to-server streams (RFC 6120 §4.8.3).
+pub const SERVER: &str = "jabber:server";
 /// The stream itself (RFC 6120 §4.8.1).
 pub const STREAM: &str = "http://etherx.jabber.org/streams";
 /// The `xml:` prefix, always bound (Namespaces in XML §3).

@@ -1,0 +1,71 @@
+//! What a stream wants done.
+
+use bytes::Bytes;
+use rookery_stanza::{BareJid, Stanza, StanzaFault, StreamError};
+
+/// One thing to do. Effects are carried out in their order.
+#[derive(Debug)]
+pub enum Effect {
+    /// Write these bytes. Writes that follow each other belong into one packet where possible.
+    Send(Bytes),
+    /// Once everything before this is written, begin a TLS handshake as the server; what the peer sends
+    /// from now on is for TLS. Report with [`Input::TlsEstablished`](crate::Input::TlsEstablished). If
+    /// the handshake fails, only close the connection (RFC 6120 §5.4.3.2).
+    StartTls,
+    /// Ask the authenticator, and report with [`Input::Sasl`](crate::Input::Sasl). Nothing is read in
+    /// the meantime.
+    Sasl(SaslRequest),
+    /// The peer has proved to be this account. Now is the time to move the connection to another thread;
+    /// reading goes on with the next [`receive`](crate::Negotiation::receive), which may be of no bytes
+    /// and must come.
+    Authenticated(BareJid),
+    /// Bind a resource (RFC 6120 §7), and report with [`Input::Bound`](crate::Input::Bound) or
+    /// [`Input::BindRefused`](crate::Input::BindRefused). Nothing is read in the meantime.
+    Bind {
+        /// What the client asks for, not yet prepared; `None` lets the server choose.
+        resource: Option<String>,
+    },
+    /// A stanza of the bound client. Its `from` is what the client wrote; its language is that of the
+    /// stream where it has none of its own (RFC 6120 §4.7.4).
+    Stanza(Stanza),
+    /// A stanza that has to be answered with an error; the stream goes on.
+    StanzaFault(Box<StanzaFault>),
+    /// The stream ends. What is on its way to the peer may still be written before the next effect is
+    /// carried out, and nothing of one's own after it.
+    Closing(Ending),
+    /// Both sides are through: end TLS with a `close_notify` (RFC 6120 §4.4), and close the connection.
+    Disconnect,
+}
+
+/// What the authenticator shall do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SaslRequest {
+    /// Begin a new exchange; an exchange under way is discarded (RFC 6120 §6.4.2).
+    Start {
+        /// One of the mechanisms that were offered.
+        mechanism: String,
+        /// The initial response; `Some` of nothing is not `None` (RFC 6120 §6.4.2).
+        initial: Option<Vec<u8>>,
+    },
+    /// Go on with the client's response (RFC 6120 §6.4.3).
+    Response(Vec<u8>),
+    /// The client gave up (RFC 6120 §6.4.4). No report is wanted.
+    Abort,
+}
+
+/// Why a stream ends.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// The peer closed it.
+    ByPeer,
+    /// The peer sent a stream error (RFC 6120 §4.9.1.1).
+    PeerError(StreamError),
+    /// A stream error is sent to the peer.
+    Error(StreamError),
+    /// [`Input::Close`](crate::Input::Close) asked for it.
+    Requested,
+    /// STARTTLS was refused (RFC 6120 §5.4.2.2).
+    StartTlsRefused,
+    /// There is no TLS, and nothing can be said without it (RFC 6120 §5.4.3.2).
+    NoTls,
+}

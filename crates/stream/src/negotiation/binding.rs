@@ -1,0 +1,94 @@
+//! Resource binding (RFC 6120 §7).
+
+use std::time::Instant;
+
+use bytes::Bytes;
+use rookery_stanza::{
+    Condition, IqType, Jid, Kind, ParseError, Stanza, StanzaError, StreamCondition, StreamError, ns,
+};
+use rookery_xml::{Element, XmlError};
+
+use super::{Negotiation, State, parse_error};
+use crate::effect::Effect;
+use crate::refusal::stream_error;
+
+impl Negotiation {
+    /// A stanza from a client that is not bound: a request to bind, or a violation of §4.3.5 and §7.1.
+    pub(super) fn early(&mut self, bytes: Bytes, now: Instant, effects: &mut Vec<Effect>) {
+        let (Some(account), Some(stream)) = (&self.account, &self.stream) else {
+            return self.fail(StreamCondition::NotAuthorized.into(), now, effects);
+        };
+        let stanza = match Stanza::parse(bytes, &stream.namespaces, &self.limits) {
+            Ok(stanza) => stanza,
+            Err(ParseError::Stanza(_)) => {
+                return self.fail(StreamCondition::NotAuthorized.into(), now, effects);
+            }
+            Err(refused) => return self.fail(parse_error(refused), now, effects),
+        };
+        let to_server = stanza.to.as_ref().is_none_or(|to| {
+            to == account.as_jid() || (to.is_bare() && to.as_str() == stream.host)
+        });
+        match stanza.kind {
+            Kind::Iq(IqType::Set | IqType::Get) if to_server && stanza.has("bind", ns::BIND) => {
+                self.bind(stanza, now, effects);
+            }
+            _ => self.fail(StreamCondition::NotAuthorized.into(), now, effects),
+        }
+    }
+
+    fn bind(&mut self, request: Stanza, now: Instant, effects: &mut Vec<Effect>) {
+        self.binds += 1;
+        if self.binds > 1 + self.config.bind_retries {
+            // §7.7.3.
+            let error = StreamError::new(StreamCondition::PolicyViolation);
+            return self.fail(error.with_text("too many requests to bind"), now, effects);
+        }
+        if request.kind != Kind::Iq(IqType::Set) {
+            return refuse(&request, &Condition::BadRequest.into(), effects);
+        }
+        match wanted_resource(&request) {
+            Ok(resource) => {
+                effects.push(Effect::Bind { resource });
+                self.state = State::Binding(Box::new(request));
+            }
+            Err(refused) => self.fail(stream_error(refused), now, effects),
+        }
+    }
+
+    /// §7.6.1, §7.7.1.
+    pub(super) fn bound(&mut self, jid: &Jid, now: Instant, effects: &mut Vec<Effect>) {
+        let State::Binding(request) = &self.state else {
+            return;
+        };
+        let jid = Element::new("jid", ns::BIND).with_text(jid.as_str());
+        let bind = Element::new("bind", ns::BIND).with_child(jid);
+        Self::send(&request.result_reply(Some(bind)), effects);
+        self.state = State::Bound;
+        self.since = now;
+    }
+
+    /// §7.6.2, §7.7.2.
+    pub(super) fn bind_refused(&mut self, error: &StanzaError, effects: &mut Vec<Effect>) {
+        let State::Binding(request) = &self.state else {
+            return;
+        };
+        refuse(request, error, effects);
+        self.state = State::Features;
+    }
+}
+
+fn refuse(request: &Stanza, error: &StanzaError, effects: &mut Vec<Effect>) {
+    if let Some(reply) = request.error_reply(error) {
+        Negotiation::send(&reply, effects);
+    }
+}
+
+/// What the client asks for; an empty `<resource/>` leaves the choice to the server (§7.7.2.1).
+fn wanted_resource(request: &Stanza) -> Result<Option<String>, XmlError> {
+    let bind = request.child("bind", ns::BIND)?;
+    let resource = bind
+        .as_ref()
+        .and_then(|bind| bind.child("resource", ns::BIND));
+    let text = resource.map(|resource| resource.text().into_owned());
+    Ok(text.filter(|text| !text.is_empty()))
+}

@@ -1,0 +1,363 @@
+//! One stream of a client, from its first byte to its last (RFC 6120 §4.3).
+
+mod authentication;
+mod binding;
+mod closing;
+mod encryption;
+mod opening;
+#[cfg(test)]
+mod tests;
+
+use std::borrow::Cow;
+use std::sync::Arc;
+use std::time::Instant;
+
+use bytes::Bytes;
+use rookery_stanza::{BareJid, ParseError, Stanza, StreamCondition, StreamError, ns};
+use rookery_xml::{Element, Limits, StreamNamespaces};
+
+use crate::config::{Config, StartTls};
+use crate::effect::Effect;
+use crate::framing::{Frame, Framing};
+use crate::input::Input;
+use crate::refusal::stream_error;
+use crate::service::{Service, TlsFacts};
+
+/// How a connection comes to be protected.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Security {
+    /// It begins without TLS (RFC 6120 §5).
+    StartTls(StartTls),
+    /// It begins with a TLS handshake (XEP-0368).
+    DirectTls,
+}
+
+/// The server's side of one client stream.
+///
+/// It does no I/O and reads no clock: bytes go into [`receive`](Self::receive), everything else into
+/// [`handle`](Self::handle), and what is to be done comes out as [`Effect`]s. It can be sent to another
+/// thread between any two calls.
+#[derive(Debug)]
+pub struct Negotiation {
+    config: Arc<Config>,
+    service: Arc<dyn Service>,
+    security: Security,
+    framing: Framing,
+    /// What the framing and the readers accept at present.
+    limits: Limits,
+    state: State,
+    /// What is known of TLS, once it is there.
+    tls: Option<TlsFacts>,
+    /// The stream that was opened last, until it is replaced by another one (§4.3.3).
+    stream: Option<OpenStream>,
+    /// The mechanisms that were offered on this stream.
+    offered: Vec<Cow<'static, str>>,
+    /// Who the client has proved to be.
+    account: Option<BareJid>,
+    /// Authentications and binds that the client began.
+    authentications: u32,
+    binds: u32,
+    /// Where the client shall go as soon as it may be told so.
+    redirect: Option<Box<str>>,
+    /// When the client was last heard of or probed; before it is bound, when it connected.
+    since: Instant,
+}
+
+/// A stream between its header and the next one.
+#[derive(Debug)]
+struct OpenStream {
+    id: String,
+    host: String,
+    /// Who the client said it is (§4.7.1).
+    from: Option<BareJid>,
+    lang: Option<Box<str>>,
+    namespaces: StreamNamespaces,
+}
+
+/// What the stream waits for.
+#[derive(Debug)]
+enum State {
+    /// The end of a TLS handshake.
+    Handshake,
+    /// A stream header.
+    Header,
+    /// The client's choice among the features.
+    Features,
+    /// The authenticator; then, after a challenge, the client.
+    Authenticating,
+    Challenged,
+    /// The owner of the connection, who may move it now.
+    Authenticated,
+    /// The answer to this request to bind a resource.
+    Binding(Box<Stanza>),
+    /// Stanzas.
+    Bound,
+    /// The end of the client's side, after ours; until then stanzas may still be taken.
+    Closing {
+        deadline: Instant,
+        takes_stanzas: bool,
+    },
+    /// Nothing any more.
+    Closed,
+}
+
+// === impl Negotiation ===
+
+impl Negotiation {
+    /// A stream on a connection that was just accepted.
+    pub fn new(
+        config: Arc<Config>,
+        service: Arc<dyn Service>,
+        security: Security,
+        now: Instant,
+    ) -> Self {
+        let limits = config.limits(false);
+        Self {
+            framing: Framing::new(&limits),
+            limits,
+            state: match security {
+                Security::StartTls(_) => State::Header,
+                Security::DirectTls => State::Handshake,
+            },
+            tls: None,
+            stream: None,
+            offered: Vec::new(),
+            account: None,
+            authentications: 0,
+            binds: 0,
+            redirect: None,
+            since: now,
+            config,
+            service,
+            security,
+        }
+    }
+
+    /// Takes what the client sent, decrypted. Bytes that belong to a TLS handshake do not come here.
+    pub fn receive(&mut self, bytes: &[u8], now: Instant, effects: &mut Vec<Effect>) {
+        match self.state {
+            State::Closed | State::Handshake => return,
+            State::Bound => self.since = now,
+            State::Authenticated => self.state = State::Header,
+            _ => {}
+        }
+        self.framing.push(bytes);
+        self.read(now, effects);
+        if self.framing.buffered() > self.most_buffered() && !self.is_ending() {
+            let error = StreamError::new(StreamCondition::PolicyViolation);
+            self.fail(
+                error.with_text("too many bytes at this stage"),
+                now,
+                effects,
+            );
+        }
+    }
+
+    /// Takes what happened elsewhere.
+    pub fn handle(&mut self, input: Input, now: Instant, effects: &mut Vec<Effect>) {
+        match input {
+            Input::TlsEstablished(facts) => self.tls_established(facts),
+            Input::Sasl(reply) => self.authenticator_replied(reply, now, effects),
+            Input::Bound(jid) => self.bound(&jid, now, effects),
+            Input::BindRefused(error) => self.bind_refused(&error, effects),
+            Input::Tick => self.tick(now, effects),
+            Input::SeeOtherHost(host) => {
+                self.redirect = Some(host);
+                self.redirect_if_open(now, effects);
+            }
+            Input::Shutdown(error) => self.fail(error, now, effects),
+            Input::Close => self.close(now, effects),
+        }
+        self.read(now, effects);
+    }
+
+    /// When [`Input::Tick`] is due, unless something happens before.
+    pub fn deadline(&self) -> Option<Instant> {
+        match self.state {
+            State::Bound => self
+                .config
+                .keepalive()
+                .map(|keepalive| self.since + keepalive),
+            State::Closing { deadline, .. } => Some(deadline),
+            State::Closed => None,
+            _ => Some(self.since + self.config.negotiation_timeout()),
+        }
+    }
+
+    /// Whether it is of use to read from the connection. While it is not, reading on would only fill
+    /// memory.
+    pub fn wants_input(&self) -> bool {
+        self.reads() || matches!(self.state, State::Handshake)
+    }
+
+    /// The host that the client asked for on the present stream.
+    pub fn host(&self) -> Option<&str> {
+        self.stream.as_ref().map(|stream| stream.host.as_str())
+    }
+
+    /// The id of the present stream (§4.7.3); empty before there is one.
+    pub fn stream_id(&self) -> &str {
+        self.stream.as_ref().map_or("", |stream| stream.id.as_str())
+    }
+
+    /// The account that the client has proved to be.
+    pub fn account(&self) -> Option<&BareJid> {
+        self.account.as_ref()
+    }
+
+    /// What is known of the TLS session, once there is one.
+    pub fn tls(&self) -> Option<&TlsFacts> {
+        self.tls.as_ref()
+    }
+
+    /// Whether stanzas are exchanged.
+    pub fn is_bound(&self) -> bool {
+        matches!(self.state, State::Bound)
+    }
+
+    /// Whether the stream has ended or is about to.
+    pub fn is_ending(&self) -> bool {
+        matches!(self.state, State::Closing { .. } | State::Closed)
+    }
+
+    /// Whether frames are taken at present, and not left in the buffer until an answer comes.
+    fn reads(&self) -> bool {
+        match self.state {
+            State::Header | State::Features | State::Challenged | State::Bound => true,
+            State::Closing { .. } => true,
+            State::Handshake
+            | State::Authenticating
+            | State::Authenticated
+            | State::Binding(_)
+            | State::Closed => false,
+        }
+    }
+
+    /// The most that may wait in the buffer. Before authentication all bytes count (§13.12); after it, what
+    /// is read has its own limit, and only what arrives while nothing is read has to be bounded.
+    fn most_buffered(&self) -> usize {
+        match self.account {
+            None => self
+                .config
+                .max_bytes_before_auth
+                .saturating_sub(self.framing.taken()),
+            Some(_) => self.config.max_stanza_bytes.saturating_mul(2),
+        }
+    }
+
+    fn read(&mut self, now: Instant, effects: &mut Vec<Effect>) {
+        while self.reads() {
+            match self.framing.next_frame() {
+                Ok(Some(frame)) => self.frame(frame, now, effects),
+                Ok(None) => break,
+                Err(refused) => self.fail(stream_error(refused), now, effects),
+            }
+        }
+    }
+
+    fn frame(&mut self, frame: Frame, now: Instant, effects: &mut Vec<Effect>) {
+        match (&self.state, frame) {
+            (
+                State::Bound
+                | State::Closing {
+                    takes_stanzas: true,
+                    ..
+                },
+                Frame::Element(bytes),
+            ) => {
+                self.stanza(bytes, now, effects);
+            }
+            (State::Closing { .. }, Frame::End) => self.disconnect(effects),
+            (State::Closing { .. }, _) | (_, Frame::Whitespace) => {}
+            (State::Header, Frame::Header(bytes)) => self.open(&bytes, now, effects),
+            (_, Frame::End) => self.peer_closed(effects),
+            (_, Frame::Element(bytes) | Frame::Header(bytes)) => {
+                self.element(bytes, now, effects);
+            }
+        }
+    }
+
+    /// A first-level element of a bound client.
+    fn stanza(&mut self, bytes: Bytes, now: Instant, effects: &mut Vec<Effect>) {
+        let Some(stream) = &self.stream else { return };
+        if has_prefix(&bytes) {
+            return self.element(bytes, now, effects);
+        }
+        match Stanza::parse(bytes.clone(), &stream.namespaces, &self.limits) {
+            Ok(mut stanza) => {
+                if stanza.lang.is_none() {
+                    stanza.lang.clone_from(&stream.lang);
+                }
+                effects.push(Effect::Stanza(stanza));
+            }
+            Err(ParseError::Stanza(fault)) => effects.push(Effect::StanzaFault(fault)),
+            Err(ParseError::UnsupportedStanzaType) => self.element(bytes, now, effects),
+            Err(refused) => self.fail(parse_error(refused), now, effects),
+        }
+    }
+
+    /// A first-level element that is not, or not known to be, a stanza of a bound client.
+    fn element(&mut self, bytes: Bytes, now: Instant, effects: &mut Vec<Effect>) {
+        if self.is_ending() {
+            return;
+        }
+        let none = StreamNamespaces::default();
+        let namespaces = self
+            .stream
+            .as_ref()
+            .map_or(&none, |stream| &stream.namespaces);
+        let element = match Element::parse(&bytes, namespaces, &self.limits) {
+            Ok(element) => element,
+            Err(refused) => return self.fail(stream_error(refused), now, effects),
+        };
+        match (element.namespace(), element.name()) {
+            (ns::STREAM, "error") => self.peer_failed(StreamError::parse(&element), now, effects),
+            // §4.8.5: what is in the content namespace must not have a prefix.
+            (ns::CLIENT, _) if has_prefix(&bytes) => {
+                self.fail(StreamCondition::BadNamespacePrefix.into(), now, effects);
+            }
+            (ns::CLIENT, "message" | "presence" | "iq") => self.early(bytes, now, effects),
+            (ns::CLIENT, _) => self.unsupported(now, effects),
+            // §4.8.3: the content namespaces of other streams, and none at all.
+            (ns::SERVER | "", _) => {
+                self.fail(StreamCondition::InvalidNamespace.into(), now, effects);
+            }
+            (ns::TLS, "starttls") if !self.is_bound() => self.starttls(&element, effects),
+            (ns::SASL, _) if !self.is_bound() => self.sasl(&element, now, effects),
+            _ => self.unsupported(now, effects),
+        }
+    }
+
+    /// §4.9.3.24.
+    fn unsupported(&mut self, now: Instant, effects: &mut Vec<Effect>) {
+        self.fail(StreamCondition::UnsupportedStanzaType.into(), now, effects);
+    }
+
+    /// Sends a stanza of the server's own.
+    fn send(stanza: &Stanza, effects: &mut Vec<Effect>) {
+        let mut out = Vec::with_capacity(256);
+        stanza.write(&mut out);
+        effects.push(Effect::Send(out.into()));
+    }
+}
+
+/// Whether the name of an element has a prefix.
+fn has_prefix(element: &[u8]) -> bool {
+    let mut name = element
+        .iter()
+        .take_while(|byte| !matches!(byte, b' ' | b'>' | b'/' | b'\n' | b'\t' | b'\r'));
+    name.any(|&byte| byte == b':')
+}
+
+/// What a client is told whose stanza could not be read.
+fn parse_error(refused: ParseError) -> StreamError {
+    match refused {
+        ParseError::Xml(refused) => stream_error(refused),
+        ParseError::InvalidNamespace => StreamCondition::InvalidNamespace.into(),
+        ParseError::UnsupportedStanzaType => StreamCondition::UnsupportedStanzaType.into(),
+        ParseError::InvalidFrom => StreamCondition::InvalidFrom.into(),
+        ParseError::Stanza(fault) => {
+            StreamError::new(StreamCondition::BadFormat).with_text(fault.error.to_string())
+        }
+    }
+}

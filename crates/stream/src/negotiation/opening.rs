@@ -1,0 +1,157 @@
+//! Stream headers and features (RFC 6120 §4.2, §4.3, §4.7).
+
+use std::time::Instant;
+
+use rookery_stanza::{StreamCondition, StreamError};
+use rookery_xml::{StreamNamespaces, read_header};
+
+use super::{Negotiation, OpenStream, Security, State};
+use crate::config::StartTls;
+use crate::effect::Effect;
+use crate::features;
+use crate::header::{self, Addressed, Greeting, Version};
+use crate::refusal::stream_error;
+use crate::service::Stage;
+
+impl Negotiation {
+    /// Answers the client's header with ours, and then with features or an error (§4.9.1.2).
+    pub(super) fn open(&mut self, header: &[u8], now: Instant, effects: &mut Vec<Effect>) {
+        let header = match read_header(header, &self.limits) {
+            Ok(header) => header,
+            Err(refused) => return self.fail(stream_error(refused), now, effects),
+        };
+        let (greeting, fault) = Greeting::read(header);
+        let (host, fault) = match (self.choose_host(&greeting), fault) {
+            (Ok(host), fault) => (Some(host), fault),
+            (Err(_), Some(fault)) => (None, Some(fault)),
+            (Err(condition), None) => (None, Some(condition.into())),
+        };
+        let fault = fault.or_else(|| self.check_identity(&greeting, host.as_deref()));
+        self.answer(greeting, host, effects);
+        match fault {
+            Some(error) => self.fail(error, now, effects),
+            None => {
+                self.state = State::Features;
+                self.redirect_if_open(now, effects);
+                if !self.is_ending() {
+                    self.send_features(effects);
+                }
+            }
+        }
+    }
+
+    /// Sends the server's header, where the client's could not be read or did not come yet (§4.9.1.2).
+    pub(super) fn answer_unasked(&mut self, effects: &mut Vec<Effect>) {
+        let greeting = Greeting {
+            to: Addressed::Nobody,
+            from: None,
+            lang: None,
+            version: Version::Numbers(1, 0),
+            namespaces: StreamNamespaces::default(),
+        };
+        self.answer(greeting, None, effects);
+    }
+
+    fn answer(&mut self, greeting: Greeting, host: Option<String>, effects: &mut Vec<Effect>) {
+        let host = host.unwrap_or_else(|| self.service.default_host().to_owned());
+        let id = self.service.stream_id();
+        let mut out = Vec::with_capacity(256);
+        header::write(
+            &host,
+            greeting.from.as_ref(),
+            &id,
+            greeting.version,
+            &mut out,
+        );
+        effects.push(Effect::Send(out.into()));
+        self.stream = Some(OpenStream {
+            id,
+            host,
+            from: greeting.from.map(|from| from.bare()),
+            lang: greeting.lang,
+            namespaces: greeting.namespaces,
+        });
+    }
+
+    /// The host that the client asks for (§4.7.2). A client that names none gets the one that it named to
+    /// TLS, or authenticated at, or else the default host.
+    fn choose_host(&self, greeting: &Greeting) -> Result<String, StreamCondition> {
+        match &greeting.to {
+            Addressed::Host(host) if self.service.serves(host) => Ok(host.clone()),
+            Addressed::Host(_) | Addressed::Malformed => Err(StreamCondition::HostUnknown),
+            Addressed::Nobody => {
+                let authenticated = self.account.as_ref().map(|account| account.domain());
+                let named = || self.tls.as_ref().and_then(|tls| tls.server_name.as_deref());
+                let host = authenticated
+                    .or_else(|| named().filter(|name| self.service.serves(name)))
+                    .unwrap_or_else(|| self.service.default_host());
+                Ok(host.to_owned())
+            }
+        }
+    }
+
+    /// Once the client is authenticated, its headers name the host and the account that it is authenticated
+    /// for (§4.9.3.9, §6.4.6).
+    fn check_identity(&self, greeting: &Greeting, host: Option<&str>) -> Option<StreamError> {
+        let account = self.account.as_ref()?;
+        if host.is_some_and(|host| host != account.domain()) {
+            let error = StreamError::new(StreamCondition::NotAuthorized);
+            return Some(error.with_text("authenticated at another host"));
+        }
+        let claimed = greeting.from.as_ref().map(|from| from.bare());
+        let differs =
+            claimed.is_some_and(|from| !super::authentication::is_claim_of(&from, account));
+        differs.then(|| StreamCondition::InvalidFrom.into())
+    }
+
+    /// §4.3.2: what the client may or must negotiate now.
+    fn send_features(&mut self, effects: &mut Vec<Effect>) {
+        let Some(stream) = &self.stream else { return };
+        let host = stream.host.as_str();
+        let mut list = Vec::new();
+        if self.account.is_some() {
+            list.push(features::bind());
+            list.push(features::limits(&self.config, true));
+            list.extend(self.service.features(host, Stage::Binding));
+        } else {
+            let starttls = self.offered_starttls();
+            if let Some(starttls) = starttls {
+                list.push(features::starttls(starttls == StartTls::Required));
+            }
+            // §5.3.1: where TLS is mandatory, nothing else is offered beside it.
+            if starttls != Some(StartTls::Required) {
+                let mut offer = self.service.mechanisms(host, self.tls.as_ref());
+                if self.tls.is_none() {
+                    // RFC 4616 §4: a password in the clear needs a protected stream.
+                    offer.names.retain(|name| name != "PLAIN");
+                }
+                list.extend(features::mechanisms(&offer));
+                list.push(features::limits(&self.config, false));
+                list.extend(self.service.features(host, Stage::Authentication));
+                self.offered = offer.names;
+            }
+        }
+        effects.push(Effect::Send(features::write(&list)));
+    }
+
+    /// Whether, and how, STARTTLS is offered: never on a stream that is protected (§5.4.3.3, rule 5).
+    pub(super) fn offered_starttls(&self) -> Option<StartTls> {
+        match self.security {
+            Security::StartTls(mode) if self.tls.is_none() && self.account.is_none() => {
+                (mode != StartTls::Off).then_some(mode)
+            }
+            _ => None,
+        }
+    }
+
+    /// §4.9.3.19: a client is sent elsewhere only on a stream that is open, and not before it is protected
+    /// if it can be.
+    pub(super) fn redirect_if_open(&mut self, now: Instant, effects: &mut Vec<Effect>) {
+        if self.stream.is_none() || self.is_ending() || self.offered_starttls().is_some() {
+            return;
+        }
+        if let Some(host) = self.redirect.take() {
+            self.fail(StreamError::see_other_host(host), now, effects);
+        }
+    }
+}

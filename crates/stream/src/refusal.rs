@@ -1,0 +1,74 @@
+//! The stream error for each reason to refuse XML (RFC 6120 §4.9.3, §11).
+
+use rookery_stanza::{StreamCondition, StreamError};
+use rookery_xml::{Element, XmlError};
+
+/// The namespace of application-specific conditions that belong to no protocol (XEP-0182).
+const ERRORS: &str = "urn:xmpp:errors";
+
+/// What a peer is told about XML that was refused.
+pub fn stream_error(refused: XmlError) -> StreamError {
+    use StreamCondition as Condition;
+    let condition = match refused {
+        // §11.3: not well-formed, or not namespace-well-formed.
+        XmlError::NotWellFormed(_) | XmlError::UnboundPrefix | XmlError::BadNamespace(_) => {
+            Condition::NotWellFormed
+        }
+        // §11.1.
+        XmlError::Restricted(_) => Condition::RestrictedXml,
+        // §11.6, and §4.9.3.22: "or has otherwise improperly encoded the stream".
+        XmlError::NotUtf8 | XmlError::UnsupportedEncoding => Condition::UnsupportedEncoding,
+        // Well-formed, but nothing that a stream can contain: §4.9.3.1.
+        XmlError::TextBetweenStanzas => Condition::BadFormat,
+        // §13.12 and §4.9.3.14.
+        XmlError::TooLarge
+        | XmlError::TooDeep
+        | XmlError::TooManyAttributes
+        | XmlError::TooManyNamespaces
+        | XmlError::NameTooLong => Condition::PolicyViolation,
+    };
+    let error = StreamError::new(condition).with_text(refused.to_string());
+    match refused {
+        XmlError::TooLarge => error.with_application(Element::new("stanza-too-big", ERRORS)),
+        _ => error,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn refused_xml_gets_the_condition_that_s4_9_3_names() {
+        use StreamCondition as Condition;
+        for (refused, condition) in [
+            (XmlError::NotWellFormed("x"), Condition::NotWellFormed),
+            (XmlError::UnboundPrefix, Condition::NotWellFormed),
+            (XmlError::BadNamespace("x"), Condition::NotWellFormed),
+            (XmlError::Restricted("x"), Condition::RestrictedXml),
+            (XmlError::NotUtf8, Condition::UnsupportedEncoding),
+            (
+                XmlError::UnsupportedEncoding,
+                Condition::UnsupportedEncoding,
+            ),
+            (XmlError::TextBetweenStanzas, Condition::BadFormat),
+            (XmlError::TooLarge, Condition::PolicyViolation),
+            (XmlError::TooDeep, Condition::PolicyViolation),
+            (XmlError::TooManyAttributes, Condition::PolicyViolation),
+            (XmlError::TooManyNamespaces, Condition::PolicyViolation),
+            (XmlError::NameTooLong, Condition::PolicyViolation),
+        ] {
+            assert_eq!(stream_error(refused).condition, condition, "{refused}");
+        }
+    }
+
+    #[test]
+    fn a_stanza_too_big_is_named_as_in_s4_9_3_14() {
+        let error = stream_error(XmlError::TooLarge);
+        assert!(
+            error
+                .application
+                .is_some_and(|app| app.is("stanza-too-big", ERRORS))
+        );
+    }
+}

@@ -1,0 +1,56 @@
+//! What a stream asks of the server.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use rookery_xml::Element;
+
+/// The server, as its streams see it: which hosts there are, what they offer, and randomness.
+///
+/// Names of hosts are prepared domainparts (RFC 7622 §3.2).
+pub trait Service: Send + Sync + fmt::Debug {
+    /// The host that speaks where a client named none, or one that is not served (RFC 6120 §4.9.1.3).
+    fn default_host(&self) -> &str;
+
+    /// Whether `host` is served.
+    fn serves(&self, host: &str) -> bool;
+
+    /// How a client may authenticate at `host`. `tls` is absent where the stream is not protected.
+    fn mechanisms(&self, host: &str, tls: Option<&TlsFacts>) -> Mechanisms;
+
+    /// Further stream features (RFC 6120 §4.3.2).
+    fn features(&self, host: &str, stage: Stage) -> Vec<Element>;
+
+    /// A stream id that cannot be guessed and was never given out before (RFC 6120 §4.7.3).
+    fn stream_id(&self) -> String;
+}
+
+/// Where in the negotiation features are sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stage {
+    /// The stream is protected as far as it has to be; the client has yet to authenticate.
+    Authentication,
+    /// The client is authenticated and has yet to bind a resource.
+    Binding,
+}
+
+/// What is known about the TLS session below a stream.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TlsFacts {
+    /// The host that the client asked for (RFC 6066 §3).
+    pub server_name: Option<String>,
+    /// The types of channel binding that this session has data for, strongest first, by their names in
+    /// the IANA registry.
+    pub channel_bindings: Vec<&'static str>,
+    /// The XMPP addresses in the client's verified certificate (RFC 6120 §13.7.1.4), unprepared.
+    pub client_addresses: Vec<String>,
+}
+
+/// An offer of SASL mechanisms.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Mechanisms {
+    /// Their names, the most preferred one first (RFC 6120 §6.3.3, §6.3.4).
+    pub names: Vec<Cow<'static, str>>,
+    /// The types of channel binding that can be used with them (XEP-0440).
+    pub channel_bindings: Vec<&'static str>,
+}
