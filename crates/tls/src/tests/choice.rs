@@ -1,9 +1,12 @@
 //! Which certificate a client sees.
 
 use super::{Authority, Directory, load, presented};
-use crate::{CertificateError, CertificateStore, Config, HostConfig};
+use crate::{
+    CertificateError, CertificateStore, Config, HostConfig, ensure_development_certificate,
+};
 use rookery_lifecycle::Clock;
 use rookery_telemetry::Registry;
+use rustls::RootCertStore;
 
 #[test]
 fn the_hosts_own_then_a_name_then_a_wildcard_then_the_default() {
@@ -187,4 +190,28 @@ fn an_expired_certificate_is_loaded_and_its_time_told() {
     let metrics = registry.render();
     let line = "rookery_tls_certificate_not_after_timestamp_seconds 999993600";
     assert!(metrics.contains(line), "{metrics}");
+}
+
+#[test]
+fn a_client_needs_to_trust_the_development_authority_only() {
+    use rustls::pki_types::CertificateDer;
+    use rustls::pki_types::pem::PemObject;
+
+    let directory = Directory::new();
+    let names = ["localhost".to_owned(), "example.net".to_owned()];
+    let clock = Clock::system();
+    let made = ensure_development_certificate(&directory.path("tls"), &names, &clock).unwrap();
+    let config = Config {
+        certificate: Some(made.certificate),
+        key: Some(made.key),
+        ..Config::default()
+    };
+    let store = load(&config, &[]);
+    let mut roots = RootCertStore::empty();
+    roots
+        .add(CertificateDer::from_pem_file(made.ca).unwrap())
+        .unwrap();
+    for host in names {
+        assert!(!presented(&store, roots.clone(), &host).is_empty());
+    }
 }

@@ -3,6 +3,7 @@
 mod choice;
 mod client_certificates;
 mod handshake;
+mod hostile;
 mod reload;
 
 use std::path::{Path, PathBuf};
