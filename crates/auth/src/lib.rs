@@ -1,1 +1,49 @@
 //! Accounts, credentials and the SASL mechanisms as state machines.
+//!
+//! One connection logs in by way of a [`Login`]:
+//!
+//! 1. [`Authenticator::begin`] makes it, once TLS is established or left out; [`Login::offer`] says what
+//!    the stream features list (RFC 6120 §6.4.1, XEP-0440).
+//! 2. [`Authenticator::step`] takes the login and what the client sent, and gives back the login with a
+//!    [`Reply`]: at once, or as a future when the store or a password has to be asked.
+//! 3. A [`Reply::Success`] ends it. A [`Reply::Failure`] leaves the client another attempt, unless it
+//!    says that the stream is to be closed.
+//!
+//! [`Exchange`] is one SASL exchange without I/O; each mechanism has a file of its own.
+
+mod accounts;
+mod anonymous;
+mod authenticator;
+mod certificate;
+mod condition;
+mod config;
+mod decoy;
+mod exchange;
+mod external;
+mod hashing;
+mod identity;
+mod limiter;
+mod login;
+mod mechanism;
+mod metrics;
+mod offer;
+mod password;
+mod plain;
+mod saslprep;
+pub mod scram;
+
+pub use accounts::{AccountError, Accounts, NewAccount};
+pub use authenticator::{Authenticator, Services, Step};
+pub use certificate::xmpp_addresses;
+pub use condition::SaslCondition;
+pub use config::{Config, ConfigError, HostConfig};
+pub use exchange::{
+    Context, Entropy, Exchange, Failure, Found, Outcome, PasswordCheck, Success, Wanted,
+};
+pub use hashing::{Hashing, HashingError};
+pub use identity::Claim;
+pub use login::{Login, Reply, Request};
+pub use mechanism::Mechanism;
+pub use offer::{ChannelBinding, Offer, TlsFacts};
+pub use password::{PasswordError, Salts, derive, verify};
+pub use saslprep::{SaslprepError, Strings, saslprep};

@@ -1,0 +1,336 @@
+//! The shell around the exchanges: the store, the hashing of passwords, and the limits on attempts.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::net::IpAddr;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use rookery_lifecycle::{Clock, TaskScope};
+use rookery_storage::{AccountStore, StoreError};
+use rookery_telemetry::Registry;
+use zeroize::Zeroizing;
+
+use crate::condition::SaslCondition;
+use crate::config::{Config, HostConfig};
+use crate::decoy::Decoys;
+use crate::exchange::{Context, Entropy, Exchange, Failure, Found, Outcome, Wanted};
+use crate::hashing::Hashing;
+use crate::limiter::Limiter;
+use crate::login::{Login, Reply, Request};
+use crate::mechanism::Mechanism;
+use crate::metrics::{LoginResult, MechanismLabel, Metrics};
+use crate::offer::{Offer, TlsFacts};
+
+/// Logs clients in. Cheap to clone; all clones are the same authenticator.
+#[derive(Clone)]
+pub struct Authenticator {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    hosts: HashMap<String, HostConfig>,
+    store: Arc<dyn AccountStore>,
+    hashing: Hashing,
+    clock: Clock,
+    decoys: Decoys,
+    limiter: Mutex<Limiter>,
+    retries: u32,
+    metrics: Metrics,
+}
+
+/// What an [`Authenticator`] is given to work with.
+pub struct Services {
+    /// The accounts.
+    pub store: Arc<dyn AccountStore>,
+    /// Whose runtime hashes passwords, on its blocking threads.
+    pub scope: TaskScope,
+    /// The time.
+    pub clock: Clock,
+    /// Where metrics are registered.
+    pub registry: Registry,
+    /// A secret of the server that stays the same over restarts, and is the same on all nodes: salts of
+    /// accounts that do not exist are made from it.
+    pub secret: [u8; 32],
+}
+
+/// A step of a login, done or under way.
+#[must_use]
+pub enum Step {
+    /// Done at once.
+    Done(Box<Login>, Reply),
+    /// The store is asked. No other step can be made meanwhile, since the login is in the future; when
+    /// the future is dropped, so is the login.
+    Pending(Pin<Box<dyn Future<Output = (Box<Login>, Reply)> + Send>>),
+}
+
+/// A failure, and what it counts as.
+struct Refusal {
+    failure: Failure,
+    result: LoginResult,
+}
+
+// === impl Authenticator ===
+
+impl Authenticator {
+    /// An authenticator for these hosts, which are prepared domains.
+    pub fn new(
+        config: &Config,
+        hosts: impl IntoIterator<Item = (String, HostConfig)>,
+        services: Services,
+    ) -> Self {
+        let metrics = Metrics::new(&services.registry);
+        let window = Duration::from_secs(config.window_seconds);
+        let limiter = Limiter::new(config.failures_per_address, window, config.addresses);
+        let queue = metrics.queue.clone();
+        let inner = Inner {
+            hosts: hosts.into_iter().collect(),
+            store: services.store,
+            hashing: Hashing::new(
+                &services.scope,
+                config.hashers(),
+                config.hasher_queue,
+                queue,
+            ),
+            clock: services.clock,
+            decoys: Decoys::new(services.secret, config.iterations),
+            limiter: Mutex::new(limiter),
+            retries: config.retries,
+            metrics,
+        };
+        Self {
+            inner: Arc::new(inner),
+        }
+    }
+
+    /// The hashing of passwords, to share with [`Accounts`](crate::Accounts).
+    pub fn hashing(&self) -> &Hashing {
+        &self.inner.hashing
+    }
+
+    /// Begins a login to `host`, a prepared domain, over a stream from `address`. `tls` holds the facts
+    /// about TLS once it is in use; without them, nothing is offered that needs it.
+    pub fn begin(&self, host: &str, tls: Option<TlsFacts>, address: IpAddr) -> Box<Login> {
+        let policy = self.inner.hosts.get(host).cloned().unwrap_or_default();
+        let offer = Offer::new(host, &policy, tls.as_ref());
+        let context = Context {
+            host: host.to_owned(),
+            offer,
+            tls,
+        };
+        Box::new(Login {
+            address,
+            context,
+            exchange: None,
+            failures: 0,
+        })
+    }
+
+    /// Makes one step of a login: what the client asked for goes in, what it is told comes out.
+    pub fn step(&self, mut login: Box<Login>, request: Request) -> Step {
+        match self.receive(&mut login, request) {
+            Ok(Outcome::Find(wanted)) => {
+                let this = self.clone();
+                Step::Pending(Box::pin(async move {
+                    let outcome = this.find(&mut login, wanted).await;
+                    this.settle(login, outcome)
+                }))
+            }
+            outcome => {
+                let (login, reply) = self.settle(login, outcome);
+                Step::Done(login, reply)
+            }
+        }
+    }
+
+    fn receive(&self, login: &mut Login, request: Request) -> Result<Outcome, Refusal> {
+        if let Request::Abort = request {
+            return Ok(Outcome::Failure(SaslCondition::Aborted.into()));
+        }
+        if self
+            .inner
+            .limiter
+            .lock()
+            .is_blocked(login.address, self.inner.clock.now())
+        {
+            let text = Some("too many failed logins; try again later");
+            let condition = SaslCondition::TemporaryAuthFailure;
+            return Err(Refusal {
+                failure: Failure { condition, text },
+                result: LoginResult::Policy,
+            });
+        }
+        match request {
+            Request::Start { mechanism, initial } => {
+                let initial = initial.map(Zeroizing::new);
+                start(login, &mechanism)?;
+                Ok(login.with_exchange(|exchange, context| match &initial {
+                    Some(initial) => exchange.receive(context, initial),
+                    None => exchange.invite(context),
+                }))
+            }
+            Request::Response(message) => {
+                let message = Zeroizing::new(message);
+                Ok(login.with_exchange(|exchange, context| exchange.receive(context, &message)))
+            }
+            Request::Abort => Ok(Outcome::Failure(SaslCondition::Aborted.into())),
+        }
+    }
+
+    /// Finds the wanted keys, and goes on to where the client's next message is awaited.
+    async fn find(&self, login: &mut Login, wanted: Wanted) -> Result<Outcome, Refusal> {
+        let found = self
+            .look_up(&login.context.host, &wanted)
+            .await
+            .map_err(|_| Refusal::temporary(LoginResult::StoreError))?;
+        match login.with_exchange(|exchange, context| exchange.found(context, found)) {
+            Outcome::Verify(check) => {
+                let right = self.inner.hashing.run(move || check.run()).await;
+                let right = right.map_err(|_| Refusal::temporary(LoginResult::Internal))?;
+                Ok(login.with_exchange(|exchange, _| exchange.verified(right)))
+            }
+            outcome => Ok(outcome),
+        }
+    }
+
+    /// The keys of an account, or a decoy's. The decoy is made in any case, so that both take the same
+    /// time.
+    async fn look_up(&self, host: &str, wanted: &Wanted) -> Result<Found, StoreError> {
+        let decoy = self.inner.decoys.keys(wanted.hash, host, &wanted.claim);
+        let credentials = match wanted.claim.account() {
+            Some(account) => self.inner.store.credentials(account).await?,
+            None => None,
+        };
+        Ok(match credentials {
+            Some(credentials) => Found {
+                keys: credentials.keys(wanted.hash).clone(),
+                known: true,
+            },
+            None => Found {
+                keys: decoy,
+                known: false,
+            },
+        })
+    }
+
+    /// Turns an outcome into a reply, and counts it.
+    fn settle(
+        &self,
+        mut login: Box<Login>,
+        outcome: Result<Outcome, Refusal>,
+    ) -> (Box<Login>, Reply) {
+        let refusal = match outcome {
+            Ok(Outcome::Challenge(challenge)) => return (login, Reply::Challenge(challenge)),
+            Ok(Outcome::Success(success)) => {
+                let mechanism = MechanismLabel(Some(success.mechanism));
+                self.inner
+                    .metrics
+                    .logins
+                    .of(mechanism, LoginResult::Success)
+                    .increment();
+                login.exchange = None;
+                return (login, Reply::Success(success));
+            }
+            Ok(Outcome::Failure(failure)) => Refusal {
+                failure,
+                result: LoginResult::AuthFailed,
+            },
+            // They are dealt with where they arise.
+            Ok(Outcome::Find(_) | Outcome::Verify(_)) => Refusal::temporary(LoginResult::Internal),
+            Err(refusal) => refusal,
+        };
+        let reply = self.refuse(&mut login, &refusal);
+        (login, reply)
+    }
+
+    fn refuse(&self, login: &mut Login, refusal: &Refusal) -> Reply {
+        let mechanism = login.exchange.take().map(|exchange| exchange.mechanism());
+        self.inner
+            .metrics
+            .logins
+            .of(MechanismLabel(mechanism), refusal.result)
+            .increment();
+        let Failure { condition, text } = refusal.failure;
+        if condition == SaslCondition::NotAuthorized {
+            let mut limiter = self.inner.limiter.lock();
+            limiter.failed(login.address, self.inner.clock.now());
+            let networks = i64::try_from(limiter.networks()).unwrap_or(i64::MAX);
+            drop(limiter);
+            self.inner.metrics.addresses.set(networks);
+        }
+        login.failures += 1;
+        let blocked = refusal.result == LoginResult::Policy && text.is_some();
+        // A certificate does not get better by another attempt (XEP-0178 step 11).
+        let external = mechanism == Some(Mechanism::External);
+        let close = blocked || external || login.failures > self.inner.retries;
+        let mechanism = mechanism.map_or("none", Mechanism::name);
+        tracing::debug!(
+            host = login.context.host,
+            address = %login.address,
+            mechanism,
+            condition = condition.as_str(),
+            close,
+            "login refused"
+        );
+        Reply::Failure {
+            condition,
+            text,
+            close,
+        }
+    }
+}
+
+impl fmt::Debug for Authenticator {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Authenticator")
+            .field("hosts", &self.inner.hosts)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Begins an exchange by the mechanism of this name, if it is offered. One that runs is discarded (RFC
+/// 6120 §6.4.2), which counts as a failure.
+fn start(login: &mut Login, name: &str) -> Result<(), Refusal> {
+    if login.exchange.take().is_some() {
+        login.failures += 1;
+    }
+    let mechanism = Mechanism::named(name);
+    let offer = &login.context.offer;
+    let condition = match mechanism {
+        Some(mechanism) if offer.mechanisms().contains(&mechanism) => {
+            let entropy =
+                Entropy::random().map_err(|_| Refusal::temporary(LoginResult::Internal))?;
+            login.exchange = Some(Exchange::new(mechanism, entropy));
+            return Ok(());
+        }
+        Some(Mechanism::Plain) if !offer.is_encrypted() => SaslCondition::EncryptionRequired,
+        Some(Mechanism::Plain) => SaslCondition::MechanismTooWeak,
+        _ => SaslCondition::InvalidMechanism,
+    };
+    Err(Refusal {
+        failure: condition.into(),
+        result: LoginResult::Policy,
+    })
+}
+
+// === impl Refusal ===
+
+impl Refusal {
+    fn temporary(result: LoginResult) -> Self {
+        Self {
+            failure: SaslCondition::TemporaryAuthFailure.into(),
+            result,
+        }
+    }
+}
+
+impl fmt::Debug for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Done(_, reply) => write!(f, "Done({reply:?})"),
+            Self::Pending(_) => f.write_str("Pending"),
+        }
+    }
+}

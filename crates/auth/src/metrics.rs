@@ -1,0 +1,95 @@
+//! What is counted about logins.
+
+use rookery_telemetry::{CounterFamily2, Gauge, Label, Registry, label};
+
+use crate::mechanism::Mechanism;
+
+label! {
+    /// How a login ended.
+    pub(crate) enum LoginResult("result") {
+        /// The client is in.
+        Success = "success",
+        /// The client did not show that it is who it claims to be, or gave up.
+        AuthFailed = "auth_failed",
+        /// The client asked for something that is not offered, or has failed too often.
+        Policy = "policy",
+        /// The store did not answer.
+        StoreError = "store_error",
+        /// The server had no room or no randomness.
+        Internal = "internal",
+    }
+}
+
+/// A mechanism as a label; `unknown` for one that the server does not know.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct MechanismLabel(pub(crate) Option<Mechanism>);
+
+/// The handles.
+#[derive(Clone, Debug)]
+pub(crate) struct Metrics {
+    /// Logins by mechanism and result.
+    pub(crate) logins: CounterFamily2<MechanismLabel, LoginResult>,
+    /// Passwords that wait for a hasher.
+    pub(crate) queue: Gauge,
+    /// Addresses with failed logins that are remembered.
+    pub(crate) addresses: Gauge,
+}
+
+// === impl Metrics ===
+
+impl Metrics {
+    pub(crate) fn new(registry: &Registry) -> Self {
+        Self {
+            logins: registry.counters2("logins_total", "Logins by mechanism and how they ended"),
+            queue: registry.gauge("login_queue", "Logins waiting for a password to be hashed"),
+            addresses: registry.gauge(
+                "login_failure_addresses",
+                "Addresses with failed logins that are remembered",
+            ),
+        }
+    }
+}
+
+// === impl MechanismLabel ===
+
+impl Label for MechanismLabel {
+    const NAME: &'static str = "mechanism";
+    const VALUES: &'static [Self] = &[
+        Self(Some(Mechanism::External)),
+        Self(Some(Mechanism::ScramSha512Plus)),
+        Self(Some(Mechanism::ScramSha256Plus)),
+        Self(Some(Mechanism::ScramSha1Plus)),
+        Self(Some(Mechanism::ScramSha512)),
+        Self(Some(Mechanism::ScramSha256)),
+        Self(Some(Mechanism::ScramSha1)),
+        Self(Some(Mechanism::Plain)),
+        Self(Some(Mechanism::Anonymous)),
+        Self(None),
+    ];
+
+    fn value(self) -> &'static str {
+        self.0.map_or("unknown", Mechanism::name)
+    }
+
+    fn index(self) -> usize {
+        self.0
+            .map_or(Mechanism::ALL.len(), |mechanism| mechanism as usize)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_mechanism_has_its_place() {
+        for (index, label) in MechanismLabel::VALUES.iter().enumerate() {
+            assert_eq!(label.index(), index);
+        }
+        let metrics = Metrics::new(&Registry::new());
+        metrics
+            .logins
+            .of(MechanismLabel(None), LoginResult::Internal)
+            .increment();
+    }
+}
