@@ -5,12 +5,16 @@
 /// [`Element`](crate::Element) replaces what may not; whoever writes text by other ways asks here.
 pub fn is_xml_text(text: &str) -> bool {
     // No early exit: this way the compiler looks at many bytes at once.
-    let (control, ef) = text.bytes().fold((false, false), |(control, ef), b| {
-        let forbidden = (b < 0x20) & (b != b'\t') & (b != b'\n') & (b != b'\r');
-        (control | forbidden, ef | (b == 0xEF))
+    let found = text.bytes().fold(0, |found, b| {
+        let control = matches!(b, 0..=0x08 | 0x0B | 0x0C | 0x0E..=0x1F);
+        found | u8::from(control) | (u8::from(b == 0xEF) << 1)
     });
     // U+FFFE and U+FFFF are the only others that a `str` can hold, and both begin with 0xEF.
-    !control && !(ef && text.chars().any(|c| matches!(c, '\u{FFFE}' | '\u{FFFF}')))
+    match found {
+        0 => true,
+        2 => !text.contains(['\u{FFFE}', '\u{FFFF}']),
+        _ => false,
+    }
 }
 
 /// [2] Char.
@@ -30,7 +34,14 @@ pub(crate) fn is_blank(text: &str) -> bool {
 
 /// `text` without the white space at its start.
 pub(crate) fn trim_start(text: &str) -> &str {
-    text.trim_start_matches([' ', '\t', '\r', '\n'])
+    split_before(text, |b| !is_space(b)).1
+}
+
+/// What stands before the first byte that `stops` and what begins with it. All bytes that stop
+/// here are ASCII, or nothing else is passed over.
+pub(crate) fn split_before(text: &str, stops: impl Fn(u8) -> bool) -> (&str, &str) {
+    let at = text.bytes().position(stops).unwrap_or(text.len());
+    text.split_at_checked(at).unwrap_or((text, ""))
 }
 
 /// Whether `name` is an NCName: a name without a colon (Namespaces in XML 1.0 [4]).

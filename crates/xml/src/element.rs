@@ -256,7 +256,7 @@ fn legal_namespace(namespace: Cow<'static, str>) -> Cow<'static, str> {
 }
 
 /// `text`, or with everything replaced that cannot stand in XML.
-fn legal_text<'a>(text: Cow<'a, str>) -> Cow<'a, str> {
+fn legal_text(text: Cow<'_, str>) -> Cow<'_, str> {
     if is_xml_text(&text) {
         return text;
     }

@@ -52,9 +52,20 @@ fn escape(text: &str, out: &mut Vec<u8>, replacement: impl Fn(u8) -> Option<&'st
     out.extend_from_slice(rest);
 }
 
+/// The character that the reference at the start of `text` stands for, and what follows it.
+pub(crate) fn split_reference(text: &str) -> Result<(char, &str), XmlError> {
+    let (name, after) = text
+        .strip_prefix('&')
+        .and_then(|text| text.split_once(';'))
+        .ok_or(XmlError::NotWellFormed(
+            "ampersand that begins no reference",
+        ))?;
+    Ok((resolve_reference(name)?, after))
+}
+
 /// The character that `&name;` stands for: a character reference or one of the five predefined
 /// entities. Any other entity is restricted XML (RFC 6120 §11.1).
-pub(crate) fn resolve_reference(name: &str) -> Result<char, XmlError> {
+fn resolve_reference(name: &str) -> Result<char, XmlError> {
     match name {
         "lt" => return Ok('<'),
         "gt" => return Ok('>'),
@@ -85,10 +96,8 @@ pub(crate) fn resolve_reference(name: &str) -> Result<char, XmlError> {
 /// The value of an attribute as an application sees it (XML 1.0 §3.3.3): references resolved,
 /// literal white space turned into spaces. `raw` is what stands between the quotes.
 pub(crate) fn attribute_value(raw: &str) -> Result<Cow<'_, str>, XmlError> {
-    let special = raw.bytes().fold(false, |found, b| {
-        found | (b == b'<') | (b == b'&') | (b < 0x20)
-    });
-    if !special {
+    let special = |b| matches!(b, b'<' | b'&' | 0..0x20);
+    if raw.bytes().fold(0, |found, b| found | u8::from(special(b))) == 0 {
         return Ok(Cow::Borrowed(raw));
     }
     let mut value = String::with_capacity(raw.len());

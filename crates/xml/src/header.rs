@@ -71,16 +71,12 @@ pub fn read_header(bytes: &[u8], limits: &Limits) -> Result<Header, XmlError> {
         }
         None => text,
     };
-    let inside = tag_text
-        .strip_prefix('<')
-        .and_then(|rest| rest.strip_suffix('>'))
-        .filter(|inside| !inside.ends_with('/'))
-        .ok_or(XmlError::NotWellFormed("stream header is no start tag"))?;
-
     let nothing = StreamNamespaces::default();
     let mut scope = Scope::new(&nothing);
     let mut tag = Tag::default();
-    tag.read(inside, text.len() - 1, 1, &mut scope, limits)?;
+    if tag.read(tag_text, text.len(), 1, &mut scope, limits)? != ">" {
+        return Err(XmlError::NotWellFormed("stream header is no start tag"));
+    }
     Ok(Header {
         prefix: tag.prefix.to_owned(),
         name: tag.name.to_owned(),
@@ -108,7 +104,8 @@ fn check_declaration(declaration: &str) -> Result<(), XmlError> {
     let ill_formed = XmlError::NotWellFormed("malformed XML declaration");
     let mut expected = ["version", "encoding", "standalone"].into_iter();
     let mut has_version = false;
-    for pseudo_attribute in Attributes::new(declaration, declaration.len()) {
+    let mut attributes = Attributes::new(declaration, declaration.len());
+    for pseudo_attribute in attributes.by_ref() {
         let Written {
             key,
             value: Cow::Borrowed(value),
@@ -131,5 +128,9 @@ fn check_declaration(declaration: &str) -> Result<(), XmlError> {
             _ => {}
         }
     }
-    if has_version { Ok(()) } else { Err(ill_formed) }
+    if has_version && attributes.rest().is_empty() {
+        Ok(())
+    } else {
+        Err(ill_formed)
+    }
 }

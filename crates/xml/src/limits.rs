@@ -5,6 +5,10 @@ const DEEPEST: usize = 1024;
 
 /// Limits on one stream's XML. Everything beyond is refused with an error of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(
+    clippy::struct_field_names,
+    reason = "each field is read far from this type"
+)]
 pub struct Limits {
     /// Bytes of one stanza, and of the stream header. RFC 6120 §13.12 wants at least 10 000.
     pub max_stanza_bytes: usize,

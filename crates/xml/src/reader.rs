@@ -1,17 +1,13 @@
-//! The strict reader: quick-xml finds the pieces, this refuses what it lets through.
+//! The strict reader: the grammar of one element, token by token (XML 1.0 §2.4, §3).
 //!
-//! quick-xml checks that end tags match and that references and markup come to an end. It does
-//! not check characters, names, attributes, `]]>`, what references mean, namespaces, or that the
-//! document is complete; all of that happens here and in [`Tag`].
+//! It accepts what the grammar allows and nothing else, in one pass and without allocating.
 
-use memchr::memchr_iter;
-use quick_xml::Reader as Pieces;
-use quick_xml::errors::{Error, IllFormedError};
-use quick_xml::events::Event;
+use memchr::{memchr, memchr2, memmem};
+use smallvec::SmallVec;
 
-use crate::chars::is_xml_text;
+use crate::chars::{is_xml_text, trim_start};
 use crate::error::XmlError;
-use crate::escape::resolve_reference;
+use crate::escape::split_reference;
 use crate::limits::Limits;
 use crate::namespaces::{Scope, StreamNamespaces};
 use crate::tag::Tag;
@@ -19,13 +15,13 @@ use crate::tag::Tag;
 /// Reads complete XML, an element or the content of one, token by token.
 pub(crate) struct Reader<'a> {
     text: &'a str,
-    pieces: Pieces<&'a [u8]>,
     limits: Limits,
     shape: Shape,
-    /// Elements that are open.
-    depth: usize,
-    /// Where the last token began.
+    /// Names of the elements that are open, as written.
+    open: SmallVec<[&'a str; 8]>,
+    /// Where the last token began, and the next one begins.
     start: usize,
+    position: usize,
     /// The last start tag was that of an empty element; its end is still to be told.
     ends_at_once: bool,
     /// The last start tag.
@@ -67,21 +63,13 @@ impl<'a> Reader<'a> {
         namespaces: &'a StreamNamespaces,
         limits: &Limits,
     ) -> Result<Self, XmlError> {
-        let text = checked_text(bytes, limits)?;
-        // A zero-width no-break space at the start is text (RFC 6120 §11.6), but quick-xml would
-        // silently skip it as a byte order mark.
-        let text = match shape {
-            Shape::Content => text.trim_start_matches('\u{FEFF}'),
-            _ if text.starts_with('<') => text,
-            _ => return Err(XmlError::NotWellFormed("text before the element")),
-        };
         Ok(Self {
-            text,
-            pieces: Pieces::from_str(text),
+            text: checked_text(bytes, limits)?,
             limits: *limits,
             shape,
-            depth: 0,
+            open: SmallVec::new(),
             start: 0,
+            position: 0,
             ends_at_once: false,
             tag: Tag::default(),
             scope: Scope::new(namespaces),
@@ -90,7 +78,7 @@ impl<'a> Reader<'a> {
 
     /// Elements open after the last token.
     pub(crate) fn depth(&self) -> usize {
-        self.depth
+        self.open.len()
     }
 
     /// The byte at which the last token began.
@@ -100,94 +88,131 @@ impl<'a> Reader<'a> {
 
     /// The byte after the last token.
     pub(crate) fn position(&self) -> usize {
-        usize::try_from(self.pieces.buffer_position()).unwrap_or(usize::MAX)
+        self.position
     }
 
     /// Reads the next token.
     pub(crate) fn advance(&mut self) -> Result<Token<'a>, XmlError> {
-        self.start = self.position();
+        self.start = self.position;
         if std::mem::take(&mut self.ends_at_once) {
             return Ok(self.close());
         }
-        let event = self.pieces.read_event().map_err(|error| refusal(&error))?;
-        let piece = self
-            .text
-            .get(self.start..self.position())
-            .unwrap_or_default();
-        match event {
-            Event::Start(_) => self.open(piece.strip_suffix('>')),
-            Event::Empty(_) => {
-                self.ends_at_once = true;
-                self.open(piece.strip_suffix("/>"))
+        let rest = self.text.get(self.position..).unwrap_or_default();
+        match rest.as_bytes() {
+            [] => self.end_of_input(),
+            [b'<', b'/', ..] => self.end_tag(rest),
+            [b'<', b'!', ..] => self.section(rest),
+            [b'<', b'?', ..] => Err(XmlError::Restricted("processing instruction")),
+            [b'<', ..] => self.start_tag(rest),
+            _ if self.open.is_empty() && self.shape != Shape::Content => {
+                Err(XmlError::NotWellFormed("text outside of the element"))
             }
-            Event::End(_) => Ok(self.close()),
-            Event::Text(_) => {
-                let section_end = |at: usize| {
-                    piece
-                        .as_bytes()
-                        .get(..at)
-                        .is_some_and(|before| before.ends_with(b"]]"))
-                };
-                if memchr_iter(b'>', piece.as_bytes()).any(section_end) {
-                    return Err(XmlError::NotWellFormed("']]>' in text"));
-                }
-                self.character_data(Token::Text(piece))
-            }
-            Event::CData(_) => {
-                let inside = piece
-                    .strip_prefix("<![CDATA[")
-                    .and_then(|p| p.strip_suffix("]]>"));
-                self.character_data(Token::Text(inside.unwrap_or_default()))
-            }
-            Event::GeneralRef(_) => {
-                let name = piece.strip_prefix('&').and_then(|p| p.strip_suffix(';'));
-                let character = resolve_reference(name.unwrap_or_default())?;
-                self.character_data(Token::Character(character))
-            }
-            Event::Eof if self.depth > 0 => Err(XmlError::NotWellFormed("element without an end")),
-            Event::Eof if self.shape == Shape::Element => {
-                Err(XmlError::NotWellFormed("no element"))
-            }
-            Event::Eof => Ok(Token::Eof),
-            Event::Comment(_) => Err(XmlError::Restricted("comment")),
-            Event::PI(_) | Event::Decl(_) => Err(XmlError::Restricted("processing instruction")),
-            Event::DocType(_) => Err(XmlError::Restricted("document type")),
+            [b'&', ..] => self.reference(rest),
+            _ => self.text(rest),
         }
     }
 
-    /// A start tag, without its closing bracket.
-    fn open(&mut self, piece: Option<&'a str>) -> Result<Token<'a>, XmlError> {
+    /// The next token begins where `rest` does.
+    fn go_on_at(&mut self, rest: &str) {
+        self.position = self.text.len() - rest.len();
+    }
+
+    /// [40] STag or [44] EmptyElemTag.
+    fn start_tag(&mut self, rest: &'a str) -> Result<Token<'a>, XmlError> {
         if self.shape == Shape::Complete {
             return Err(XmlError::NotWellFormed("more than one element"));
         }
-        self.depth += 1;
-        if self.depth > self.limits.depth() {
+        let depth = self.open.len() + 1;
+        if depth > self.limits.depth() {
             return Err(XmlError::TooDeep);
         }
-        let piece = piece.unwrap_or_default();
-        let inside = piece.strip_prefix('<').unwrap_or_default();
-        let end = self.start + piece.len();
-        self.tag
-            .read(inside, end, self.depth, &mut self.scope, &self.limits)?;
+        let total = self.text.len();
+        let rest = self
+            .tag
+            .read(rest, total, depth, &mut self.scope, &self.limits)?;
+        self.open.push(self.tag.written);
+        let after = match rest.strip_prefix('/') {
+            Some(rest) => {
+                self.ends_at_once = true;
+                rest
+            }
+            None => rest,
+        };
+        let after = after
+            .strip_prefix('>')
+            .ok_or(XmlError::NotWellFormed("malformed tag"))?;
+        self.go_on_at(after);
         Ok(Token::Start)
     }
 
-    /// The end of the innermost element. quick-xml has seen to it that there is one.
+    /// [42] ETag, which names the element that is open.
+    fn end_tag(&mut self, rest: &'a str) -> Result<Token<'a>, XmlError> {
+        let name = self
+            .open
+            .last()
+            .ok_or(XmlError::NotWellFormed("end tag without a start tag"))?;
+        let after = rest
+            .strip_prefix("</")
+            .and_then(|rest| rest.strip_prefix(name))
+            .and_then(|rest| trim_start(rest).strip_prefix('>'))
+            .ok_or(XmlError::NotWellFormed("end tag of another element"))?;
+        self.go_on_at(after);
+        Ok(self.close())
+    }
+
+    /// The end of the innermost element.
     fn close(&mut self) -> Token<'a> {
-        self.depth = self.depth.saturating_sub(1);
-        self.scope.leave(self.depth);
-        if self.depth == 0 && self.shape == Shape::Element {
+        self.open.pop();
+        self.scope.leave(self.open.len());
+        if self.open.is_empty() && self.shape == Shape::Element {
             self.shape = Shape::Complete;
         }
         Token::End
     }
 
-    /// Character data, if it may stand here.
-    fn character_data(&self, token: Token<'a>) -> Result<Token<'a>, XmlError> {
-        if self.depth == 0 && self.shape != Shape::Content {
-            return Err(XmlError::NotWellFormed("text after the element"));
+    /// [18] CDSect; whatever else begins with `<!` is restricted.
+    fn section(&mut self, rest: &'a str) -> Result<Token<'a>, XmlError> {
+        let Some(rest) = rest.strip_prefix("<![CDATA[") else {
+            return Err(XmlError::Restricted("comment or document type"));
+        };
+        if self.open.is_empty() && self.shape != Shape::Content {
+            return Err(XmlError::NotWellFormed("text outside of the element"));
         }
-        Ok(token)
+        let (inside, after) = rest
+            .split_once("]]>")
+            .ok_or(XmlError::NotWellFormed("CDATA section without an end"))?;
+        self.go_on_at(after);
+        Ok(Token::Text(inside))
+    }
+
+    /// [67] Reference.
+    fn reference(&mut self, rest: &'a str) -> Result<Token<'a>, XmlError> {
+        let (character, after) = split_reference(rest)?;
+        self.go_on_at(after);
+        Ok(Token::Character(character))
+    }
+
+    /// [14] CharData.
+    fn text(&mut self, rest: &'a str) -> Result<Token<'a>, XmlError> {
+        let end = memchr2(b'<', b'&', rest.as_bytes()).unwrap_or(rest.len());
+        let (text, after) = rest.split_at_checked(end).unwrap_or((rest, ""));
+        if memchr(b'>', text.as_bytes()).is_some()
+            && memmem::find(text.as_bytes(), b"]]>").is_some()
+        {
+            return Err(XmlError::NotWellFormed("']]>' in text"));
+        }
+        self.go_on_at(after);
+        Ok(Token::Text(text))
+    }
+
+    fn end_of_input(&self) -> Result<Token<'a>, XmlError> {
+        match self.shape {
+            Shape::Element => Err(XmlError::NotWellFormed("no complete element")),
+            Shape::Content if !self.open.is_empty() => {
+                Err(XmlError::NotWellFormed("no complete element"))
+            }
+            Shape::Content | Shape::Complete => Ok(Token::Eof),
+        }
     }
 }
 
@@ -202,15 +227,4 @@ pub(crate) fn checked_text<'a>(bytes: &'a [u8], limits: &Limits) -> Result<&'a s
     } else {
         Err(XmlError::NotWellFormed("illegal character"))
     }
-}
-
-/// What quick-xml itself refuses is never well-formed.
-fn refusal(error: &Error) -> XmlError {
-    XmlError::NotWellFormed(match error {
-        Error::IllFormed(IllFormedError::MismatchedEndTag { .. }) => "end tag of another element",
-        Error::IllFormed(IllFormedError::UnmatchedEndTag(_)) => "end tag without a start tag",
-        Error::IllFormed(IllFormedError::UnclosedReference) => "ampersand that begins no reference",
-        Error::Syntax(_) => "markup without an end",
-        _ => "illegal markup",
-    })
 }

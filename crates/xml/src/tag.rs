@@ -6,7 +6,7 @@ use std::ops::Range;
 use memchr::memchr;
 use smallvec::SmallVec;
 
-use crate::chars::{is_space, split_qname, trim_start};
+use crate::chars::{is_space, split_before, split_qname, trim_start};
 use crate::error::XmlError;
 use crate::escape::attribute_value;
 use crate::limits::Limits;
@@ -19,6 +19,8 @@ const FEW: usize = 16;
 /// A start tag that has been checked, with its names resolved.
 #[derive(Debug, Default)]
 pub(crate) struct Tag<'a> {
+    /// The name with its prefix.
+    pub(crate) written: &'a str,
     /// Empty if the name has none.
     pub(crate) prefix: &'a str,
     pub(crate) name: &'a str,
@@ -27,7 +29,7 @@ pub(crate) struct Tag<'a> {
     pub(crate) declarations: SmallVec<[Declaration<'a>; 2]>,
 }
 
-/// Reads the attributes of a tag one by one and checks their syntax.
+/// Reads the attributes of a tag one by one and checks their syntax, up to its end.
 #[derive(Debug)]
 pub(crate) struct Attributes<'a> {
     rest: &'a str,
@@ -48,26 +50,29 @@ pub(crate) struct Written<'a> {
 // === impl Tag ===
 
 impl<'a> Tag<'a> {
-    /// Reads `inside`, what stands between `<` and `>` or `/>` and ends at the byte `end`, as the
-    /// start tag of an element at `depth`. Its declarations enter the scope.
+    /// Reads the start tag with which `text` begins, of an element at `depth`, and returns what
+    /// follows: `>` or `/>` if it is right. Its declarations enter the scope. `text` ends at the
+    /// byte `end`.
     pub(crate) fn read(
         &mut self,
-        inside: &'a str,
+        text: &'a str,
         end: usize,
         depth: usize,
         scope: &mut Scope<'a>,
         limits: &Limits,
-    ) -> Result<(), XmlError> {
+    ) -> Result<&'a str, XmlError> {
         self.attributes.clear();
         self.declarations.clear();
-        let name_end = inside.bytes().position(is_space).unwrap_or(inside.len());
-        let (name, rest) = inside.split_at_checked(name_end).unwrap_or((inside, ""));
+        let (name, rest) = split_before(text.strip_prefix('<').unwrap_or(text), ends_name);
+        self.written = name;
         (self.prefix, self.name) = checked_name(name, limits)?;
-        for written in Attributes::new(rest, end) {
+        let mut attributes = Attributes::new(rest, end);
+        for written in attributes.by_ref() {
             self.add(written?, depth, scope, limits)?;
         }
         self.namespace = scope.resolve(self.prefix, depth)?;
-        self.resolve_attributes(depth, scope)
+        self.resolve_attributes(depth, scope)?;
+        Ok(attributes.rest())
     }
 
     /// Takes up one attribute, be it a declaration or a real one.
@@ -144,6 +149,10 @@ impl<'a> Tag<'a> {
     }
 }
 
+fn ends_name(b: u8) -> bool {
+    is_space(b) || matches!(b, b'>' | b'/')
+}
+
 /// A name of bearable length, split into prefix and local part.
 fn checked_name<'a>(name: &'a str, limits: &Limits) -> Result<(&'a str, &'a str), XmlError> {
     if name.len() > limits.max_name_bytes {
@@ -160,6 +169,11 @@ impl<'a> Attributes<'a> {
         Self { rest, end }
     }
 
+    /// What was not read: all that follows the last attribute and white space.
+    pub(crate) fn rest(&self) -> &'a str {
+        self.rest
+    }
+
     /// XML 1.0 [40] and [41]: white space, name, equals sign, value in quotes.
     fn read(&mut self, begun: &'a str) -> Result<Written<'a>, XmlError> {
         if begun.len() == self.rest.len() {
@@ -167,20 +181,22 @@ impl<'a> Attributes<'a> {
                 "no white space before an attribute",
             ));
         }
-        let (key, after) = split_at_byte(begun, b'=')
+        let (key, after) = split_before(begun, |b| b == b'=' || ends_name(b));
+        let after = trim_start(after)
+            .strip_prefix('=')
+            .map(trim_start)
             .ok_or(XmlError::NotWellFormed("attribute without a value"))?;
-        let after = trim_start(after);
-        let quote = match after.bytes().next() {
-            Some(quote @ (b'\'' | b'"')) => quote,
-            _ => return Err(XmlError::NotWellFormed("attribute value without quotes")),
+        let Some(quote @ (b'\'' | b'"')) = after.bytes().next() else {
+            return Err(XmlError::NotWellFormed("attribute value without quotes"));
         };
-        let (raw, rest) = after
-            .split_at_checked(1)
-            .and_then(|(_, after)| split_at_byte(after, quote))
+        let (_, after) = after.split_at_checked(1).unwrap_or_default();
+        let end = memchr(quote, after.as_bytes())
             .ok_or(XmlError::NotWellFormed("attribute value without an end"))?;
+        let (raw, after) = after.split_at_checked(end).unwrap_or_default();
+        let (_, rest) = after.split_at_checked(1).unwrap_or_default();
         self.rest = rest;
         Ok(Written {
-            key: key.trim_end_matches([' ', '\t', '\r', '\n']),
+            key,
             value: attribute_value(raw)?,
             range: self.end - begun.len()..self.end - rest.len(),
         })
@@ -192,13 +208,12 @@ impl<'a> Iterator for Attributes<'a> {
 
     fn next(&mut self) -> Option<Self::Item> {
         let begun = trim_start(self.rest);
-        (!begun.is_empty()).then(|| self.read(begun))
+        match begun.as_bytes() {
+            [] | [b'>' | b'/', ..] => {
+                self.rest = begun;
+                None
+            }
+            _ => Some(self.read(begun)),
+        }
     }
-}
-
-/// What stands before and after the first `separator`, an ASCII character.
-fn split_at_byte(text: &str, separator: u8) -> Option<(&str, &str)> {
-    let at = memchr(separator, text.as_bytes())?;
-    let (before, after) = text.split_at_checked(at)?;
-    Some((before, after.split_at_checked(1)?.1))
 }
