@@ -9,6 +9,7 @@ mod credentials;
 mod error;
 pub mod memory;
 mod offline;
+pub mod record;
 mod roster;
 pub mod suite;
 
@@ -18,7 +19,9 @@ pub use account::{AccountStore, Created};
 pub use credentials::{Credentials, ScramHash, ScramKeys};
 pub use error::StoreError;
 pub use offline::{Append, Appended, OfflineMessage, OfflineStore, Queued};
-pub use roster::{Roster, RosterItem, RosterStore, RosterUpdate, RosterWrite, Subscription, Tombstone};
+pub use roster::{
+    Roster, RosterItem, RosterStore, RosterUpdate, RosterWrite, Subscription, Tombstone,
+};
 
 /// Everything that one store keeps: what the parts of the server are given.
 pub trait Store: AccountStore + RosterStore + OfflineStore + fmt::Debug {}

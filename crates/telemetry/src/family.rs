@@ -39,6 +39,14 @@ pub struct CounterFamily2<A, B> {
     labels: PhantomData<fn(A, B)>,
 }
 
+/// Counters by three labels.
+#[derive(Clone, Debug)]
+pub struct CounterFamily3<A, B, C> {
+    vector: IntCounterVec,
+    members: Arc<[Counter]>,
+    labels: PhantomData<fn(A, B, C)>,
+}
+
 /// Gauges by one label.
 #[derive(Clone, Debug)]
 pub struct GaugeFamily<L> {
@@ -53,6 +61,14 @@ pub struct HistogramFamily<L> {
     vector: HistogramVec,
     members: Arc<[Histogram]>,
     label: PhantomData<fn(L)>,
+}
+
+/// Histograms by two labels.
+#[derive(Clone, Debug)]
+pub struct HistogramFamily2<A, B> {
+    vector: HistogramVec,
+    members: Arc<[Histogram]>,
+    labels: PhantomData<fn(A, B)>,
 }
 
 // === impl Counter ===
@@ -194,6 +210,41 @@ impl<A: Label, B: Label> CounterFamily2<A, B> {
     }
 }
 
+// === impl CounterFamily3 ===
+
+impl<A: Label, B: Label, C: Label> CounterFamily3<A, B, C> {
+    pub(crate) fn new(opts: Opts) -> Self {
+        let vector = valid(IntCounterVec::new(opts, &[A::NAME, B::NAME, C::NAME]));
+        let mut members = Vec::with_capacity(A::VALUES.len() * B::VALUES.len() * C::VALUES.len());
+        for a in A::VALUES {
+            for b in B::VALUES {
+                for c in C::VALUES {
+                    let values = [a.value(), b.value(), c.value()];
+                    members.push(Counter(vector.with_label_values(&values)));
+                }
+            }
+        }
+        Self {
+            members: members.into(),
+            vector,
+            labels: PhantomData,
+        }
+    }
+
+    /// The counter of one triple of label values.
+    #[expect(
+        clippy::indexing_slicing,
+        reason = "a member exists for each triple of values"
+    )]
+    pub fn of(&self, a: A, b: B, c: C) -> &Counter {
+        &self.members[(a.index() * B::VALUES.len() + b.index()) * C::VALUES.len() + c.index()]
+    }
+
+    pub(crate) fn collector(&self) -> Box<dyn Collector> {
+        Box::new(self.vector.clone())
+    }
+}
+
 // === impl GaugeFamily ===
 
 impl<L: Label> GaugeFamily<L> {
@@ -252,6 +303,42 @@ impl<L: Label> HistogramFamily<L> {
     )]
     pub fn of(&self, label: L) -> &Histogram {
         &self.members[label.index()]
+    }
+
+    pub(crate) fn collector(&self) -> Box<dyn Collector> {
+        Box::new(self.vector.clone())
+    }
+}
+
+// === impl HistogramFamily2 ===
+
+impl<A: Label, B: Label> HistogramFamily2<A, B> {
+    pub(crate) fn new(opts: Opts, buckets: &[f64]) -> Self {
+        let opts = HistogramOpts {
+            common_opts: opts,
+            buckets: buckets.to_vec(),
+        };
+        let vector = valid(HistogramVec::new(opts, &[A::NAME, B::NAME]));
+        let mut members = Vec::with_capacity(A::VALUES.len() * B::VALUES.len());
+        for a in A::VALUES {
+            for b in B::VALUES {
+                members.push(Histogram(vector.with_label_values(&[a.value(), b.value()])));
+            }
+        }
+        Self {
+            members: members.into(),
+            vector,
+            labels: PhantomData,
+        }
+    }
+
+    /// The histogram of one pair of label values.
+    #[expect(
+        clippy::indexing_slicing,
+        reason = "a member exists for each pair of values"
+    )]
+    pub fn of(&self, a: A, b: B) -> &Histogram {
+        &self.members[a.index() * B::VALUES.len() + b.index()]
     }
 
     pub(crate) fn collector(&self) -> Box<dyn Collector> {

@@ -12,7 +12,8 @@ mod log;
 mod registry;
 
 pub use family::{
-    Counter, CounterFamily, CounterFamily2, Gauge, GaugeFamily, Histogram, HistogramFamily,
+    Counter, CounterFamily, CounterFamily2, CounterFamily3, Gauge, GaugeFamily, Histogram,
+    HistogramFamily, HistogramFamily2,
 };
 pub use labels::Label;
 pub use log::{Config as LogConfig, Format as LogFormat, LogError, init as init_log};

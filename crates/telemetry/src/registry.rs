@@ -6,7 +6,8 @@ use prometheus::core::Collector;
 use prometheus::{Encoder, Opts, TextEncoder};
 
 use crate::family::{
-    Counter, CounterFamily, CounterFamily2, Gauge, GaugeFamily, Histogram, HistogramFamily,
+    Counter, CounterFamily, CounterFamily2, CounterFamily3, Gauge, GaugeFamily, Histogram,
+    HistogramFamily, HistogramFamily2,
 };
 use crate::labels::Label;
 
@@ -99,6 +100,23 @@ impl Registry {
         family
     }
 
+    /// Counters by three labels.
+    pub fn counters3<A: Label, B: Label, C: Label>(
+        &self,
+        name: &'static str,
+        help: &'static str,
+    ) -> CounterFamily3<A, B, C> {
+        let family = CounterFamily3::new(opts(name, help));
+        self.add(
+            name,
+            Kind::Counter,
+            help,
+            vec![values::<A>(), values::<B>(), values::<C>()],
+            family.collector(),
+        );
+        family
+    }
+
     /// A gauge without labels.
     pub fn gauge(&self, name: &'static str, help: &'static str) -> Gauge {
         let gauge = Gauge::new(opts(name, help));
@@ -150,6 +168,23 @@ impl Registry {
             Kind::Histogram,
             help,
             vec![values::<L>()],
+            family.collector(),
+        );
+        family
+    }
+
+    /// Histograms of durations in seconds by two labels.
+    pub fn histograms2<A: Label, B: Label>(
+        &self,
+        name: &'static str,
+        help: &'static str,
+    ) -> HistogramFamily2<A, B> {
+        let family = HistogramFamily2::new(opts(name, help), &SECONDS);
+        self.add(
+            name,
+            Kind::Histogram,
+            help,
+            vec![values::<A>(), values::<B>()],
             family.collector(),
         );
         family
@@ -227,6 +262,16 @@ mod tests {
         }
     }
 
+    crate::label! {
+        /// Where it was.
+        enum Side("side") {
+            /// Here.
+            Near = "near",
+            /// There.
+            Far = "far",
+        }
+    }
+
     #[test]
     fn every_series_exists_at_zero_from_the_start() {
         let registry = Registry::new();
@@ -241,6 +286,21 @@ mod tests {
             text.contains("rookery_connections_closed_total{reason=\"timeout\"} 0"),
             "{text}"
         );
+    }
+
+    #[test]
+    fn each_triple_of_label_values_has_its_own_counter() {
+        let registry = Registry::new();
+        let family = registry.counters3::<Reason, Outcome, Side>("triples_total", "Triples?");
+        family.of(Reason::Timeout, Outcome::Ok, Side::Near).add(3);
+        let text = registry.render();
+        for (labels, count) in [
+            ("outcome=\"ok\",reason=\"client\",side=\"far\"", 0),
+            ("outcome=\"ok\",reason=\"timeout\",side=\"near\"", 3),
+        ] {
+            let line = format!("rookery_triples_total{{{labels}}} {count}");
+            assert!(text.contains(&line), "{line} is not in {text}");
+        }
     }
 
     #[test]

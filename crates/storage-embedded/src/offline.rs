@@ -1,0 +1,140 @@
+//! Messages for accounts that are away, in SQL (XEP-0160).
+
+use async_trait::async_trait;
+use rookery_stanza::BareJid;
+use rookery_storage::record::Record;
+use rookery_storage::{Append, Appended, OfflineMessage, OfflineStore, Queued, StoreError};
+use rusqlite::{Connection, OptionalExtension, params};
+
+use crate::accounts::{count, local};
+use crate::failure::Failure;
+use crate::metrics::Operation;
+use crate::store::EmbeddedStore;
+
+/// A position as a column; none is larger than the largest column.
+fn column(position: u64) -> i64 {
+    i64::try_from(position).unwrap_or(i64::MAX)
+}
+
+#[async_trait]
+impl OfflineStore for EmbeddedStore {
+    async fn append_offline(
+        &self,
+        messages: Vec<Append>,
+        limit: usize,
+    ) -> Result<Vec<Appended>, StoreError> {
+        let messages: Vec<(BareJid, Vec<u8>)> = messages
+            .into_iter()
+            .map(|append| (append.account, append.message.to_record()))
+            .collect();
+        self.write(Operation::AppendOffline, move |connection| {
+            let append =
+                |(account, record): &(BareJid, Vec<u8>)| append(connection, account, record, limit);
+            messages.iter().map(append).collect()
+        })
+        .await
+    }
+
+    async fn read_offline(
+        &self,
+        account: &BareJid,
+        after: u64,
+        limit: usize,
+    ) -> Result<Vec<Queued>, StoreError> {
+        let account = account.clone();
+        self.read(Operation::ReadOffline, move |connection| {
+            read(connection, &account, after, limit)
+        })
+        .await
+    }
+
+    async fn remove_offline(&self, account: &BareJid, up_to: u64) -> Result<(), StoreError> {
+        let account = account.clone();
+        self.write(Operation::RemoveOffline, move |connection| {
+            remove(connection, &account, up_to)
+        })
+        .await
+    }
+}
+
+fn append(
+    connection: &Connection,
+    account: &BareJid,
+    record: &[u8],
+    limit: usize,
+) -> rusqlite::Result<Appended> {
+    // Finds the account, keeps the limit and takes the next position in one step.
+    let sql = "UPDATE accounts SET offline_last = offline_last + 1, offline_held = offline_held + 1
+               WHERE host = ?1 AND local = ?2 AND offline_held < ?3 RETURNING id, offline_last";
+    let taken: Option<(i64, i64)> = connection
+        .prepare_cached(sql)?
+        .query_row(
+            params![account.domain(), local(account), count(limit)],
+            |row| Ok((row.get(0)?, row.get(1)?)),
+        )
+        .optional()?;
+    let Some((id, position)) = taken else {
+        let sql = "SELECT 1 FROM accounts WHERE host = ?1 AND local = ?2";
+        let exists = connection
+            .prepare_cached(sql)?
+            .exists([account.domain(), local(account)])?;
+        return Ok(if exists {
+            Appended::QueueFull
+        } else {
+            Appended::NoSuchAccount
+        });
+    };
+    let sql = "INSERT INTO offline_messages (account, position, record) VALUES (?1, ?2, ?3)";
+    connection
+        .prepare_cached(sql)?
+        .execute(params![id, position, record])?;
+    Ok(Appended::At(position.unsigned_abs()))
+}
+
+fn read(
+    connection: &Connection,
+    account: &BareJid,
+    after: u64,
+    limit: usize,
+) -> Result<Vec<Queued>, Failure> {
+    let sql = "SELECT position, record FROM offline_messages
+               WHERE account = (SELECT id FROM accounts WHERE host = ?1 AND local = ?2)
+               AND position > ?3 ORDER BY position LIMIT ?4";
+    let mut statement = connection.prepare_cached(sql)?;
+    let mut rows = statement.query(params![
+        account.domain(),
+        local(account),
+        column(after),
+        count(limit)
+    ])?;
+    let mut messages = Vec::new();
+    while let Some(row) = rows.next()? {
+        let position: i64 = row.get(0)?;
+        let record = row.get_ref(1)?.as_blob().map_err(rusqlite::Error::from)?;
+        let message = OfflineMessage::from_record(record)?;
+        messages.push(Queued {
+            position: position.unsigned_abs(),
+            message,
+        });
+    }
+    Ok(messages)
+}
+
+fn remove(connection: &Connection, account: &BareJid, up_to: u64) -> rusqlite::Result<()> {
+    let sql = "DELETE FROM offline_messages
+               WHERE account = (SELECT id FROM accounts WHERE host = ?1 AND local = ?2)
+               AND position <= ?3";
+    let names = (account.domain(), local(account));
+    let removed =
+        connection
+            .prepare_cached(sql)?
+            .execute(params![names.0, names.1, column(up_to)])?;
+    if removed > 0 {
+        let sql = "UPDATE accounts SET offline_held = offline_held - ?3
+                   WHERE host = ?1 AND local = ?2";
+        connection
+            .prepare_cached(sql)?
+            .execute(params![names.0, names.1, count(removed)])?;
+    }
+    Ok(())
+}

@@ -1,0 +1,56 @@
+//! The readers: threads with a connection each, which see what was committed when they start to read.
+
+use std::sync::Arc;
+use std::sync::mpsc::Receiver;
+
+use parking_lot::Mutex;
+use rookery_storage::StoreError;
+use rusqlite::Connection;
+use tokio::sync::oneshot;
+
+use crate::failure::Failure;
+
+/// One read; it answers its caller itself.
+pub(crate) type Read = Box<dyn FnOnce(&Connection) + Send>;
+
+/// What the thread of a reader owns.
+pub(crate) struct Reader {
+    pub(crate) connection: Connection,
+    /// The queue that all readers share: who is idle takes the next read.
+    pub(crate) jobs: Arc<Mutex<Receiver<Read>>>,
+}
+
+/// Makes a read and the end at which its answer arrives.
+pub(crate) fn read<T: Send + 'static>(
+    work: impl FnOnce(&Connection) -> Result<T, Failure> + Send + 'static,
+) -> (Read, oneshot::Receiver<Result<T, StoreError>>) {
+    let (caller, answer) = oneshot::channel();
+    let read = move |connection: &Connection| {
+        if caller.is_closed() {
+            return;
+        }
+        let result = work(connection).map_err(|failure| {
+            tracing::error!(error = %failure, "the store cannot read");
+            failure.to_store_error()
+        });
+        // A caller that went meanwhile wants no answer.
+        drop(caller.send(result));
+    };
+    (Box::new(read), answer)
+}
+
+// === impl Reader ===
+
+impl Reader {
+    /// Works until the queue is closed and empty.
+    pub(crate) fn run(self) {
+        while let Some(read) = self.next() {
+            read(&self.connection);
+        }
+    }
+
+    /// Waits for a read. The lock is held while waiting, and let go before the read is done.
+    fn next(&self) -> Option<Read> {
+        self.jobs.lock().recv().ok()
+    }
+}

@@ -1,0 +1,213 @@
+//! The writer: whatever waits goes into one transaction, and is answered after its sync.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use rookery_storage::StoreError;
+use rusqlite::{Connection, TransactionBehavior};
+use tokio::sync::oneshot;
+
+use crate::failure::Failure;
+use crate::lock::StoreLock;
+use crate::metrics::{Backend, Metrics};
+
+/// How often a store that failed is tried again when nobody asks it for anything.
+const PROBE: Duration = Duration::from_secs(1);
+/// Bytes that a probe writes: as many as an ordinary operation, so that it fails where that would.
+const PROBE_BYTES: i64 = 16 << 10;
+
+/// What the store was found to be at its last write.
+#[derive(Debug)]
+pub(crate) struct Health {
+    failure: Mutex<Option<StoreError>>,
+    metrics: Metrics,
+}
+
+/// One write. It may be done several times, until a transaction that it is part of is committed.
+pub(crate) trait Write: Send {
+    /// Does it inside of a transaction.
+    fn attempt(&mut self, connection: &Connection) -> Result<(), Failure>;
+
+    /// Tells the caller what came of it.
+    fn answer(self: Box<Self>, committed: Result<(), StoreError>);
+}
+
+/// A write with its result and the caller that waits for it.
+struct Pending<T, Work> {
+    work: Work,
+    result: Option<T>,
+    caller: oneshot::Sender<Result<T, StoreError>>,
+}
+
+/// What the writer's thread owns. Fields are dropped in their order: the lock goes last.
+pub(crate) struct Writer {
+    pub(crate) connection: Connection,
+    pub(crate) jobs: Receiver<Box<dyn Write>>,
+    /// How many writes go into one transaction at most.
+    pub(crate) batch: usize,
+    pub(crate) health: Arc<Health>,
+    pub(crate) files: [PathBuf; 2],
+    pub(crate) lock: StoreLock,
+}
+
+/// Makes a write and the end at which its answer arrives.
+pub(crate) fn write<T: Send + 'static>(
+    work: impl FnMut(&Connection) -> rusqlite::Result<T> + Send + 'static,
+) -> (Box<dyn Write>, oneshot::Receiver<Result<T, StoreError>>) {
+    let (caller, answer) = oneshot::channel();
+    (
+        Box::new(Pending {
+            work,
+            result: None,
+            caller,
+        }),
+        answer,
+    )
+}
+
+// === impl Writer ===
+
+impl Writer {
+    /// Works until the queue is closed and empty.
+    pub(crate) fn run(mut self) {
+        let mut batch = Vec::with_capacity(self.batch);
+        while let Some(first) = self.next() {
+            batch.push(first);
+            batch.extend(self.jobs.try_iter().take(self.batch.saturating_sub(1)));
+            self.commit(&mut batch);
+            self.measure();
+        }
+        self.health.metrics.up.of(Backend::Embedded).set(0);
+        let Self {
+            connection, lock, ..
+        } = self;
+        if let Err((_, error)) = connection.close() {
+            tracing::warn!(%error, "the store's log stays for the next start");
+        }
+        drop(lock);
+    }
+
+    /// Waits for work; a store that failed is tried again meanwhile.
+    fn next(&mut self) -> Option<Box<dyn Write>> {
+        loop {
+            if self.health.check().is_ok() {
+                return self.jobs.recv().ok();
+            }
+            match self.jobs.recv_timeout(PROBE) {
+                Ok(job) => return Some(job),
+                Err(RecvTimeoutError::Disconnected) => return None,
+                Err(RecvTimeoutError::Timeout) => self.probe(),
+            }
+        }
+    }
+
+    /// Commits a batch. Should it fail, each write is tried by itself: what can be written is, and a
+    /// failure is the answer to exactly those that are not.
+    fn commit(&mut self, batch: &mut Vec<Box<dyn Write>>) {
+        let result = self.transaction(batch);
+        match result {
+            Ok(()) => batch.drain(..).for_each(|write| write.answer(Ok(()))),
+            Err(failure) if batch.len() == 1 => {
+                let error = failure.to_store_error();
+                batch
+                    .drain(..)
+                    .for_each(|write| write.answer(Err(error.clone())));
+            }
+            Err(_) => {
+                for mut write in batch.drain(..) {
+                    let result = self.transaction(std::slice::from_mut(&mut write));
+                    write.answer(result.map_err(|failure| failure.to_store_error()));
+                }
+            }
+        }
+    }
+
+    /// Does all of the writes in one transaction, or none.
+    fn transaction(&mut self, writes: &mut [Box<dyn Write>]) -> Result<(), Failure> {
+        let result = attempt(&mut self.connection, writes);
+        self.health.set(result.as_ref().err());
+        result
+    }
+
+    fn probe(&mut self) {
+        let (mut probe, _answer) = write(|connection| {
+            let sql = "INSERT OR REPLACE INTO probe (id, written) VALUES (0, randomblob(?))";
+            connection.prepare_cached(sql)?.execute([PROBE_BYTES])
+        });
+        if self.transaction(std::slice::from_mut(&mut probe)).is_ok() {
+            tracing::info!("the store works again");
+        }
+    }
+
+    fn measure(&self) {
+        let size = |path: &Path| std::fs::metadata(path).map_or(0, |metadata| metadata.len());
+        let bytes: u64 = self.files.iter().map(|path| size(path)).sum();
+        self.health
+            .metrics
+            .bytes
+            .of(Backend::Embedded)
+            .set(i64::try_from(bytes).unwrap_or(i64::MAX));
+    }
+}
+
+/// Begins, does the writes, commits. A transaction that is dropped before its commit is rolled back.
+fn attempt(connection: &mut Connection, writes: &mut [Box<dyn Write>]) -> Result<(), Failure> {
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    for write in writes {
+        write.attempt(&transaction)?;
+    }
+    Ok(transaction.commit()?)
+}
+
+// === impl Pending ===
+
+impl<T: Send, Work> Write for Pending<T, Work>
+where
+    Work: FnMut(&Connection) -> rusqlite::Result<T> + Send,
+{
+    fn attempt(&mut self, connection: &Connection) -> Result<(), Failure> {
+        self.result = Some((self.work)(connection)?);
+        Ok(())
+    }
+
+    fn answer(self: Box<Self>, committed: Result<(), StoreError>) {
+        let never_done = || StoreError::Unavailable("the write was never done".to_owned());
+        let Self { result, caller, .. } = *self;
+        let result = committed.and_then(|()| result.ok_or_else(never_done));
+        // A caller that is gone wants no answer.
+        drop(caller.send(result));
+    }
+}
+
+// === impl Health ===
+
+impl Health {
+    /// The health of a store that was just opened.
+    pub(crate) fn new(metrics: Metrics) -> Arc<Self> {
+        metrics.up.of(Backend::Embedded).set(1);
+        Arc::new(Self {
+            failure: Mutex::new(None),
+            metrics,
+        })
+    }
+
+    /// Why the last write failed, if it did.
+    pub(crate) fn check(&self) -> Result<(), StoreError> {
+        self.failure.lock().clone().map_or(Ok(()), Err)
+    }
+
+    fn set(&self, failure: Option<&Failure>) {
+        let mut last = self.failure.lock();
+        if let (None, Some(error)) = (&*last, failure) {
+            tracing::error!(%error, "the store cannot write");
+        }
+        *last = failure.map(Failure::to_store_error);
+        self.metrics
+            .up
+            .of(Backend::Embedded)
+            .set(i64::from(last.is_none()));
+    }
+}
