@@ -1,1 +1,139 @@
-//! Client listeners and the connection actor, over TCP and TLS.
+//! The edge towards clients: listeners and connections over TCP and TLS.
+//!
+//! A listener accepts a socket and gives it to an arbiter, where a connection actor owns it. The stream on
+//! it is negotiated by `rookery-stream`, secured by `rookery-tls`, logged in by `rookery-auth`, and bound
+//! to a session of `rookery-session`; this crate moves bytes between them.
+//!
+//! It does not know how stanzas are routed, or what they mean.
+
+mod admission;
+mod config;
+mod connection;
+mod facts;
+mod listener;
+mod metrics;
+mod outgoing;
+mod service;
+mod shared;
+mod transport;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use actix::ArbiterHandle;
+use rookery_auth::Authenticator;
+use rookery_delivery::Homes;
+use rookery_extension::{Features, Hosts};
+use rookery_lifecycle::{Clock, DrainSignal, TaskScope};
+use rookery_telemetry::Registry;
+use rookery_tls::CertificateStore;
+
+pub use config::{DirectTlsListener, Limits, StartTlsListener};
+pub use listener::ListenError;
+pub use metrics::{CloseReason, Listener, Metrics, Profile, Rejection};
+
+/// The application protocol of client streams over TLS (XEP-0368 §3).
+const ALPN: &str = "xmpp-client";
+
+/// How the edge is set up.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// `[listener.c2s]`
+    pub starttls: StartTlsListener,
+    /// `[listener.c2s_tls]`
+    pub direct: DirectTlsListener,
+    /// `[limits]`
+    pub limits: Limits,
+    /// `[session]`
+    pub session: rookery_session::Config,
+    /// `[stream]`
+    pub stream: rookery_stream::Config,
+}
+
+/// What the edge works with.
+pub struct Services {
+    /// The arbiters, in the order in which the homes count them.
+    pub arbiters: Vec<ArbiterHandle>,
+    /// Logs clients in.
+    pub authenticator: Authenticator,
+    /// The certificates.
+    pub certificates: Arc<CertificateStore>,
+    /// The time.
+    pub clock: Clock,
+    /// What is announced.
+    pub features: Features,
+    /// Where sessions are bound.
+    pub homes: Arc<dyn Homes>,
+    /// The hosts.
+    pub hosts: Hosts,
+    /// The host that speaks to clients which name none.
+    pub default_host: String,
+    /// Where metrics are registered.
+    pub registry: Registry,
+    /// Where connections are accepted.
+    pub scope: TaskScope,
+    /// When to accept no more.
+    pub drain: DrainSignal,
+}
+
+/// Where clients can connect.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Listening {
+    /// With STARTTLS.
+    pub starttls: Vec<SocketAddr>,
+    /// With TLS from the start.
+    pub direct: Vec<SocketAddr>,
+}
+
+/// Listens for clients until the drain begins.
+///
+/// # Errors
+/// The first address that cannot be listened on.
+pub fn listen(config: Config, services: Services) -> Result<Listening, ListenError> {
+    let Services {
+        authenticator,
+        hosts,
+        features,
+        default_host,
+        scope,
+        drain,
+        ..
+    } = services;
+    let service = service::ClientService {
+        hosts,
+        default_host,
+        features,
+        authenticator: authenticator.clone(),
+    };
+    let shared = Arc::new(shared::Shared {
+        arbiters: services.arbiters,
+        admission: admission::Admission::new(config.limits),
+        authenticator,
+        clock: services.clock,
+        homes: services.homes,
+        metrics: Metrics::register(&services.registry),
+        service: Arc::new(service),
+        session: config.session,
+        session_metrics: rookery_session::Metrics::register(&services.registry),
+        stream: Arc::new(config.stream),
+        policy: config.starttls.starttls,
+        starttls: services.certificates.acceptor(&[ALPN]),
+        direct: services.certificates.acceptor(&[ALPN]),
+    });
+    Ok(Listening {
+        starttls: listener::listen(
+            Listener::C2s,
+            &config.starttls.address,
+            &shared,
+            &scope,
+            &drain,
+        )?,
+        direct: listener::listen(
+            Listener::C2sTls,
+            &config.direct.address,
+            &shared,
+            &scope,
+            &drain,
+        )?,
+    })
+}

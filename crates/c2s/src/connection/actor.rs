@@ -1,0 +1,115 @@
+//! The actor around a connection.
+
+use std::sync::Arc;
+
+use actix::{Actor, AsyncContext, Context, Handler};
+use rookery_session::ToConnection;
+use rookery_stream::{Negotiation, Security};
+use tokio::net::TcpStream;
+
+use super::pump::Pump;
+use super::{About, Accepted, Connection, Phase};
+use crate::metrics::Listener;
+use crate::outgoing::Outgoing;
+use crate::shared::Shared;
+use crate::transport::Transport;
+
+/// How many messages of its session may wait in a connection's mailbox.
+const MAILBOX: usize = 4096;
+
+/// Owns a connection until that ends, or moves to another arbiter.
+#[derive(Debug)]
+pub(super) struct ConnectionActor {
+    pub(super) connection: Option<Box<Connection>>,
+}
+
+/// Starts a connection on this arbiter, which is number `arbiter`.
+pub(crate) fn accept(accepted: Accepted, shared: Arc<Shared>, arbiter: usize) {
+    let Accepted {
+        listener,
+        socket,
+        peer,
+        place,
+    } = accepted;
+    let accepted = shared.clock.now();
+    let mut transport = match TcpStream::from_std(socket) {
+        Ok(socket) => Transport::new(socket),
+        Err(error) => return tracing::warn!(%peer, %error, "the arbiter has no place"),
+    };
+    let security = match listener {
+        Listener::C2s => Security::StartTls(shared.policy),
+        Listener::C2sTls => Security::DirectTls,
+    };
+    if listener == Listener::C2sTls
+        && let Err(error) = transport.secure(&shared.direct)
+    {
+        return tracing::error!(%peer, %error, "no TLS session for a connection");
+    }
+    let (config, service) = (Arc::clone(&shared.stream), Arc::clone(&shared.service));
+    let negotiation = Negotiation::new(config, service, security, accepted.into_std());
+    shared.metrics.connections.of(listener).add(1);
+    let connection = Connection {
+        shared,
+        arbiter,
+        about: About {
+            listener,
+            peer,
+            place,
+            accepted,
+        },
+        transport,
+        negotiation,
+        login: None,
+        attached: None,
+        outgoing: Outgoing::default(),
+        phase: Phase::Open,
+        waiting: false,
+        departure: None,
+        waker: None,
+    };
+    ConnectionActor::launch(connection);
+}
+
+// === impl ConnectionActor ===
+
+impl ConnectionActor {
+    /// Starts the actor on this arbiter.
+    pub(super) fn launch(connection: Connection) {
+        Self {
+            connection: Some(Box::new(connection)),
+        }
+        .start();
+    }
+}
+
+impl Actor for ConnectionActor {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Self::Context) {
+        ctx.set_mailbox_capacity(MAILBOX);
+        ctx.spawn(Pump::default());
+        if let Some(connection) = &mut self.connection {
+            connection.arrived(ctx);
+        }
+    }
+
+    fn stopped(&mut self, _: &mut Self::Context) {
+        if let Some(connection) = self.connection.take() {
+            connection.ended();
+        }
+    }
+}
+
+impl Handler<ToConnection> for ConnectionActor {
+    type Result = ();
+
+    fn handle(&mut self, message: ToConnection, ctx: &mut Self::Context) {
+        let Some(connection) = &mut self.connection else {
+            return;
+        };
+        match message {
+            ToConnection::Deliver(batch) => connection.deliver(batch),
+            ToConnection::Close(close) => connection.shut_down(close, ctx),
+        }
+    }
+}

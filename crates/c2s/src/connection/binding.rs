@@ -1,0 +1,122 @@
+//! Resource binding, and the session that it attaches to the connection (RFC 6120 §7).
+
+use std::sync::Arc;
+
+use actix::fut::wrap_future;
+use actix::{ActorFutureExt, Addr, AsyncContext};
+use rookery_delivery::{BindRefused, BindRequest, Budget, Credit, Delivery, SessionId};
+use rookery_session::{Bound, ConnectionClosed, Session, SessionActor};
+use rookery_stanza::{Condition, Jid, StanzaError};
+use rookery_stream::Input;
+
+use super::actor::ConnectionActor;
+use super::{Connection, Ctx};
+use crate::metrics::Profile;
+
+/// The session of a connection.
+#[derive(Debug)]
+pub(super) struct Attached {
+    pub(super) session: Addr<SessionActor>,
+    pub(super) budget: Arc<Budget>,
+    pub(super) credit: Arc<Credit>,
+    /// Whether the client knows its resource.
+    pub(super) bound: bool,
+    /// Stanzas for a client that does not know its resource yet, or whose stream has ended.
+    pub(super) held: Vec<Delivery>,
+}
+
+// === impl Attached ===
+
+impl Attached {
+    /// The connection has ended. What the client did not get goes back through the session.
+    pub(super) fn close(self, mut closed: ConnectionClosed) {
+        closed.undelivered.extend(self.held);
+        // A fresh clone of an address always has a place in the mailbox (actix grants each sender one),
+        // so that only a session that died of a panic refuses.
+        if self.session.clone().try_send(closed).is_err() {
+            tracing::error!("the session of a connection is gone");
+        }
+    }
+}
+
+// === impl Connection ===
+
+impl Connection {
+    /// Makes a session and asks the home to bind it. Nothing is read until the home has answered.
+    pub(super) fn bind(&mut self, resource: Option<String>, ctx: &mut Ctx) {
+        let Some(account) = self.negotiation.account().cloned() else {
+            return;
+        };
+        let Some(session) = random() else {
+            let error = StanzaError::new(Condition::InternalServerError);
+            return self.tell(Input::BindRefused(error), ctx);
+        };
+        let budget = Arc::new(Budget::new(self.shared.session.max_outgoing_bytes));
+        let credit = Credit::new(self.shared.session.max_in_flight_stanzas);
+        let (address, port) = SessionActor::launch(
+            Session::new(session, None),
+            Arc::clone(&self.shared.homes),
+            ctx.address().recipient(),
+            Arc::clone(&budget),
+            self.shared.session_metrics.clone(),
+        );
+        let held = Vec::new();
+        self.attached = Some(Attached {
+            session: address,
+            budget,
+            credit,
+            bound: false,
+            held,
+        });
+        self.waiting = true;
+        let request = BindRequest {
+            account,
+            resource,
+            session,
+            port,
+        };
+        let answered = |answer, act: &mut ConnectionActor, ctx: &mut Ctx| {
+            if let Some(connection) = &mut act.connection {
+                connection.bind_answered(answer, ctx);
+            }
+        };
+        ctx.spawn(wrap_future(self.shared.homes.bind(request)).map(answered));
+    }
+
+    fn bind_answered(&mut self, answer: Result<Jid, BindRefused>, ctx: &mut Ctx) {
+        self.waiting = false;
+        match answer {
+            Ok(jid) => {
+                if let Some(attached) = &self.attached
+                    && attached.session.try_send(Bound(jid.clone())).is_err()
+                {
+                    tracing::error!(peer = %self.about.peer, "the session is gone");
+                }
+                let stream = self.negotiation.stream_id();
+                tracing::info!(stream, %jid, peer = %self.about.peer, "session bound");
+                let login = self.shared.metrics.login_seconds.of(Profile::Legacy);
+                login.observe(self.about.accepted.elapsed());
+                self.tell(Input::Bound(jid), ctx);
+                self.release();
+            }
+            Err(BindRefused(error)) => {
+                self.attached = None;
+                self.tell(Input::BindRefused(error), ctx);
+            }
+        }
+    }
+
+    /// The client knows its resource: what was held for it follows.
+    fn release(&mut self) {
+        let Some(attached) = &mut self.attached else {
+            return;
+        };
+        attached.bound = true;
+        self.outgoing.push(std::mem::take(&mut attached.held));
+    }
+}
+
+/// A session id that was never given before and cannot be guessed.
+fn random() -> Option<SessionId> {
+    getrandom::u64().ok().map(SessionId)
+}

@@ -1,0 +1,83 @@
+//! Carries out what a stream wants done.
+
+use actix::ActorContext;
+use rookery_delivery::Delivery;
+use rookery_session::FromClient;
+use rookery_stanza::{Stanza, StreamCondition, StreamError};
+use rookery_stream::{Effect, Ending, Input};
+
+use super::{Connection, Ctx, Phase};
+use crate::metrics::CloseReason;
+
+impl Connection {
+    /// Carries out effects in their order; the stanzas among them travel as one batch.
+    pub(super) fn carry_out(&mut self, effects: Vec<Effect>, ctx: &mut Ctx) {
+        let mut stanzas = Vec::new();
+        for effect in effects {
+            match effect {
+                Effect::Stanza(stanza) => stanzas.push(stanza),
+                Effect::Send(bytes) => self.outgoing.push_raw(bytes),
+                Effect::StanzaFault(fault) => {
+                    let reply = fault.reply().map(Delivery::from);
+                    self.outgoing.push(reply.into_iter().collect());
+                }
+                Effect::StartTls => self.start_tls(ctx),
+                Effect::Sasl(request) => self.sasl(request, ctx),
+                Effect::Authenticated(account) => self.authenticated(&account, ctx),
+                Effect::Bind { resource } => self.bind(resource, ctx),
+                Effect::Closing(ending) => self.closing(reason(&ending)),
+                Effect::Disconnect => self.disconnect(),
+            }
+        }
+        self.submit(stanzas, ctx);
+    }
+
+    /// What was queued in clear goes out before TLS begins.
+    fn start_tls(&mut self, ctx: &mut Ctx) {
+        self.pass_on();
+        if let Err(error) = self.transport.secure(&self.shared.starttls) {
+            tracing::error!(peer = %self.about.peer, %error, "no TLS session for a connection");
+            self.closing(CloseReason::Internal);
+            ctx.stop();
+        }
+    }
+
+    fn submit(&mut self, stanzas: Vec<Stanza>, ctx: &mut Ctx) {
+        if stanzas.is_empty() {
+            return;
+        }
+        let Some(attached) = &self.attached else {
+            return;
+        };
+        let permit = attached.credit.take(stanzas.len());
+        if attached
+            .session
+            .try_send(FromClient { stanzas, permit })
+            .is_err()
+        {
+            // The credit bounds what waits in the session's mailbox far below its capacity, so only a
+            // session that died of a panic refuses: the client has to begin anew.
+            tracing::error!(peer = %self.about.peer, "the session is gone");
+            self.closing(CloseReason::Internal);
+            let error = StreamError::new(StreamCondition::InternalServerError);
+            self.tell(Input::Shutdown(error), ctx);
+        }
+    }
+
+    fn disconnect(&mut self) {
+        let reason = self.phase.reason().unwrap_or(CloseReason::Client);
+        self.phase = Phase::Disconnecting(reason);
+    }
+}
+
+fn reason(ending: &Ending) -> CloseReason {
+    match ending {
+        Ending::ByPeer | Ending::PeerError(_) => CloseReason::Client,
+        Ending::Error(error) if error.condition == StreamCondition::ConnectionTimeout => {
+            CloseReason::Timeout
+        }
+        Ending::Error(_) => CloseReason::StreamError,
+        Ending::Requested => CloseReason::Shutdown,
+        Ending::StartTlsRefused | Ending::NoTls => CloseReason::Tls,
+    }
+}

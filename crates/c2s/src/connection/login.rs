@@ -1,0 +1,129 @@
+//! SASL and TLS of a connection, between its stream and the authenticator.
+
+use actix::fut::wrap_future;
+use actix::{ActorFutureExt, AsyncContext};
+use rookery_auth::{Login, Reply, Request, Step};
+use rookery_stream::{Input, SaslReply, SaslRequest};
+use rookery_tls::HandshakeResult;
+
+use super::actor::ConnectionActor;
+use super::{Connection, Ctx};
+use crate::facts;
+use crate::metrics::CloseReason;
+use crate::transport::TransportError;
+
+impl Connection {
+    /// A read belonged to a handshake, which may be done with it, or have failed.
+    pub(super) fn handshake(&mut self, error: Option<&TransportError>, ctx: &mut Ctx) {
+        let metrics = &self.shared.metrics;
+        if let Some(error) = error {
+            let result = match error {
+                TransportError::Tls(error) => error.handshake_result(),
+                TransportError::Socket(_) => HandshakeResult::Timeout,
+            };
+            metrics
+                .handshakes
+                .of(self.about.listener, result)
+                .increment();
+            return;
+        }
+        if self.transport.is_handshaking() {
+            return;
+        }
+        let Some(info) = self.transport.tls_info() else {
+            return;
+        };
+        let result = if info.resumed {
+            HandshakeResult::Resumed
+        } else {
+            HandshakeResult::Ok
+        };
+        metrics
+            .handshakes
+            .of(self.about.listener, result)
+            .increment();
+        metrics
+            .handshake_seconds
+            .of(self.about.listener)
+            .observe(self.about.accepted.elapsed());
+        tracing::debug!(
+            peer = %self.about.peer,
+            version = info.version,
+            cipher = info.cipher,
+            "TLS established"
+        );
+        self.tell(
+            Input::TlsEstablished(facts::for_stream(&self.transport)),
+            ctx,
+        );
+    }
+
+    /// Asks the authenticator. Nothing is read until it has answered.
+    pub(super) fn sasl(&mut self, request: SaslRequest, ctx: &mut Ctx) {
+        let login = self.login.take().unwrap_or_else(|| self.begin_login());
+        let request = match request {
+            SaslRequest::Start { mechanism, initial } => Request::Start { mechanism, initial },
+            SaslRequest::Response(response) => Request::Response(response),
+            SaslRequest::Abort => Request::Abort,
+        };
+        let reply_wanted = !matches!(request, Request::Abort);
+        match self.shared.authenticator.step(login, request) {
+            Step::Done(login, reply) if reply_wanted => self.replied(login, reply, ctx),
+            Step::Done(login, _) => self.login = Some(login),
+            Step::Pending(step) => {
+                self.waiting = true;
+                let replied = |(login, reply): (Box<Login>, Reply),
+                               act: &mut ConnectionActor,
+                               ctx: &mut Ctx| {
+                    let Some(connection) = &mut act.connection else {
+                        return;
+                    };
+                    connection.waiting = false;
+                    connection.replied(login, reply, ctx);
+                };
+                ctx.spawn(wrap_future(step).map(replied));
+            }
+        }
+    }
+
+    fn begin_login(&self) -> Box<Login> {
+        let host = self.negotiation.host().unwrap_or_default();
+        let tls = facts::for_login(&self.transport);
+        self.shared
+            .authenticator
+            .begin(host, tls, self.about.peer.ip())
+    }
+
+    fn replied(&mut self, login: Box<Login>, reply: Reply, ctx: &mut Ctx) {
+        let reply = match reply {
+            Reply::Challenge(challenge) => {
+                self.login = Some(login);
+                SaslReply::Challenge(challenge)
+            }
+            Reply::Success(success) => {
+                self.about.place.authenticated();
+                SaslReply::Success {
+                    data: success.data,
+                    jid: success.account,
+                }
+            }
+            Reply::Failure {
+                condition,
+                text,
+                close,
+            } => {
+                self.login = Some(login);
+                if close {
+                    self.closing(CloseReason::StreamError);
+                }
+                let text = text.map(str::to_owned);
+                SaslReply::Failure {
+                    condition,
+                    text,
+                    fatal: close,
+                }
+            }
+        };
+        self.tell(Input::Sasl(reply), ctx);
+    }
+}

@@ -1,0 +1,171 @@
+//! One client's connection: an actor that owns the socket and drives the stream on it.
+//!
+//! The actor lives on the arbiter that accepted it until its client has authenticated; then it moves,
+//! once, to the arbiter that is the home of the account, where its session lives too. All decisions about
+//! the stream are made by [`Negotiation`]; this folder moves bytes and carries out effects:
+//!
+//! - `actor`: the actor around it
+//! - `pump`: reads, writes, keeps time
+//! - `effects`: what a stream wants done
+//! - `login`: SASL
+//! - `binding`: the session
+//! - `moving`: from one arbiter to another
+
+mod actor;
+mod binding;
+mod effects;
+mod login;
+mod moving;
+mod pump;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::task::Waker;
+
+use actix::Context;
+use rookery_auth::Login;
+use rookery_delivery::{Close, Delivery};
+use rookery_session::ConnectionClosed;
+use rookery_stanza::{StreamCondition, StreamError};
+use rookery_stream::{Input, Negotiation};
+use tokio::time::Instant;
+
+use crate::admission::Place;
+use crate::metrics::{CloseReason, Listener};
+use crate::outgoing::Outgoing;
+use crate::shared::Shared;
+use crate::transport::Transport;
+use actor::ConnectionActor;
+pub(crate) use actor::accept;
+use binding::Attached;
+
+/// The context that a connection's methods act in.
+type Ctx = Context<ConnectionActor>;
+
+/// A connection as it was accepted.
+#[derive(Debug)]
+pub(crate) struct Accepted {
+    pub(crate) listener: Listener,
+    pub(crate) socket: std::net::TcpStream,
+    pub(crate) peer: SocketAddr,
+    pub(crate) place: Place,
+}
+
+/// A client's connection.
+#[derive(Debug)]
+struct Connection {
+    shared: Arc<Shared>,
+    /// The number of the arbiter that it lives on.
+    arbiter: usize,
+    about: About,
+    transport: Transport,
+    negotiation: Negotiation,
+    login: Option<Box<Login>>,
+    attached: Option<Attached>,
+    outgoing: Outgoing,
+    phase: Phase,
+    /// Whether an answer is awaited before anything more is read: SASL, or a resource.
+    waiting: bool,
+    /// The arbiter that it is about to move to.
+    departure: Option<usize>,
+    waker: Option<Waker>,
+}
+
+/// What stays the same for the life of a connection.
+#[derive(Debug)]
+struct About {
+    listener: Listener,
+    peer: SocketAddr,
+    place: Place,
+    accepted: Instant,
+}
+
+/// How far the connection's life has gone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    /// The stream is open, or on its way to be.
+    Open,
+    /// The stream ends: nothing of the session is sent any more.
+    Closing(CloseReason),
+    /// Both sides are through: what is left is flushed.
+    Disconnecting(CloseReason),
+}
+
+// === impl Connection ===
+
+impl Connection {
+    /// Tells the stream of something, and carries out what it wants.
+    fn tell(&mut self, input: Input, ctx: &mut Ctx) {
+        let mut effects = Vec::new();
+        let now = self.shared.clock.now();
+        self.negotiation.handle(input, now.into_std(), &mut effects);
+        self.carry_out(effects, ctx);
+        self.wake();
+    }
+
+    /// Has the pump look at the connection again.
+    fn wake(&self) {
+        if let Some(waker) = &self.waker {
+            waker.wake_by_ref();
+        }
+    }
+
+    /// The connection ends, for the first reason that was given.
+    fn closing(&mut self, reason: CloseReason) {
+        if self.phase == Phase::Open {
+            self.phase = Phase::Closing(reason);
+        }
+    }
+
+    /// Takes what the session passes on for the client.
+    fn deliver(&mut self, batch: Vec<Delivery>) {
+        match &mut self.attached {
+            // Until the client knows its resource, and after the end of its stream, stanzas wait.
+            Some(attached) if !(attached.bound && self.phase == Phase::Open) => {
+                attached.held.extend(batch);
+            }
+            _ => self.outgoing.push(batch),
+        }
+    }
+
+    /// Ends the stream on the server's account.
+    fn shut_down(&mut self, close: Close, ctx: &mut Ctx) {
+        let (condition, reason) = match close {
+            Close::Conflict => (StreamCondition::Conflict, CloseReason::Policy),
+            Close::NotAuthorized => (StreamCondition::NotAuthorized, CloseReason::Policy),
+            Close::SystemShutdown => (StreamCondition::SystemShutdown, CloseReason::Shutdown),
+            Close::SlowConsumer => (StreamCondition::PolicyViolation, CloseReason::SlowConsumer),
+        };
+        let mut error = StreamError::new(condition);
+        if close == Close::SlowConsumer {
+            // It would not read the rest either; what it did not get goes another way.
+            self.outgoing.set_aside();
+            error = error.with_text("you do not read what is sent to you");
+        }
+        self.closing(reason);
+        self.tell(Input::Shutdown(error), ctx);
+    }
+
+    /// The connection is over.
+    fn ended(mut self) {
+        let reason = self.phase.reason().unwrap_or(CloseReason::Internal);
+        let metrics = &self.shared.metrics;
+        metrics.connections.of(self.about.listener).add(-1);
+        metrics.closed.of(self.about.listener, reason).increment();
+        let stream = self.negotiation.stream_id();
+        tracing::debug!(stream, peer = %self.about.peer, ?reason, "connection ended");
+        if let Some(attached) = self.attached.take() {
+            let undelivered = self.outgoing.undelivered();
+            attached.close(ConnectionClosed { undelivered });
+        }
+    }
+}
+
+impl Phase {
+    fn reason(self) -> Option<CloseReason> {
+        match self {
+            Self::Open => None,
+            Self::Closing(reason) | Self::Disconnecting(reason) => Some(reason),
+        }
+    }
+}

@@ -1,0 +1,248 @@
+//! The pump of a connection: one future that reads, writes and keeps time, in batches.
+//!
+//! actix polls an actor's mailbox before its futures: what the session delivers in a wake-up is written
+//! in the same wake-up, with one system call.
+
+use std::pin::Pin;
+use std::task::{Context as TaskContext, Poll};
+use std::time::Duration;
+
+use actix::ActorContext;
+use actix::fut::ActorFuture;
+use bytes::BytesMut;
+use rookery_session::Written;
+use rookery_stream::Input;
+use tokio::time::{Instant, Sleep};
+
+use super::actor::ConnectionActor;
+use super::{Connection, Ctx, Phase};
+use crate::metrics::CloseReason;
+use crate::transport::{Read, TransportError};
+
+/// How many reads one wake-up makes before others have their turn.
+const READS: usize = 4;
+/// Nothing is read while more than this waits to be written: the client shall read first.
+const WRITE_FIRST: usize = 256 * 1024;
+/// How long the last bytes of a connection may take.
+const LINGER: Duration = Duration::from_secs(5);
+
+/// Drives one connection; ends when the connection ends or moves.
+#[derive(Debug, Default)]
+pub(super) struct Pump {
+    timer: Option<Pin<Box<Sleep>>>,
+    linger: Option<Instant>,
+}
+
+impl ActorFuture<ConnectionActor> for Pump {
+    type Output = ();
+
+    fn poll(
+        mut self: Pin<&mut Self>,
+        actor: &mut ConnectionActor,
+        ctx: &mut Ctx,
+        cx: &mut TaskContext<'_>,
+    ) -> Poll<()> {
+        let Some(connection) = &mut actor.connection else {
+            return Poll::Ready(());
+        };
+        connection.remember(cx);
+        self.poll_timer(connection, ctx, cx);
+        connection.poll_read(ctx, cx);
+        if let Some(target) = connection.departure {
+            if let Some(connection) = actor.connection.take() {
+                connection.depart(target);
+            }
+            ctx.stop();
+            return Poll::Ready(());
+        }
+        connection.poll_write(ctx, cx);
+        if let Phase::Disconnecting(_) = connection.phase
+            && connection.poll_disconnect(cx).is_ready()
+        {
+            ctx.stop();
+            return Poll::Ready(());
+        }
+        // The deadline may have changed with what was read.
+        self.poll_timer(connection, ctx, cx);
+        Poll::Pending
+    }
+}
+
+// === impl Pump ===
+
+impl Pump {
+    /// Sets the timer to the next deadline, and reports it when it is reached.
+    fn poll_timer(&mut self, connection: &mut Connection, ctx: &mut Ctx, cx: &mut TaskContext<'_>) {
+        loop {
+            let deadline = match connection.phase {
+                Phase::Disconnecting(_) => {
+                    let now = connection.shared.clock.now();
+                    Some(*self.linger.get_or_insert(now + LINGER))
+                }
+                _ => connection.negotiation.deadline().map(Instant::from_std),
+            };
+            let Some(deadline) = deadline else {
+                self.timer = None;
+                return;
+            };
+            let timer = match &mut self.timer {
+                // A timer that fires early finds a later deadline and is set again: that is cheaper
+                // than to move it with each stanza.
+                Some(timer) if timer.deadline() <= deadline => timer,
+                timer => timer.insert(Box::pin(tokio::time::sleep_until(deadline))),
+            };
+            if timer.as_mut().poll(cx).is_pending() {
+                return;
+            }
+            self.timer = None;
+            if connection.shared.clock.now() < deadline {
+                continue;
+            }
+            if let Phase::Disconnecting(_) = connection.phase {
+                return ctx.stop();
+            }
+            connection.tell(Input::Tick, ctx);
+        }
+    }
+}
+
+// === impl Connection ===
+
+impl Connection {
+    fn remember(&mut self, cx: &TaskContext<'_>) {
+        if !self
+            .waker
+            .as_ref()
+            .is_some_and(|waker| waker.will_wake(cx.waker()))
+        {
+            self.waker = Some(cx.waker().clone());
+        }
+    }
+
+    /// Reads while the socket has something, up to a fair share.
+    fn poll_read(&mut self, ctx: &mut Ctx, cx: &mut TaskContext<'_>) {
+        let mut plaintext = BytesMut::new();
+        for _ in 0..READS {
+            if !self.may_read(cx) {
+                return;
+            }
+            let was_handshaking = self.transport.is_handshaking();
+            let read = match self.transport.poll_read(cx, &mut plaintext) {
+                Poll::Pending => return,
+                Poll::Ready(read) => read,
+            };
+            if was_handshaking {
+                self.handshake(read.as_ref().err(), ctx);
+            }
+            self.receive(&plaintext, ctx);
+            plaintext.clear();
+            match read {
+                Ok(Read::Some) => {}
+                Ok(Read::End) => return self.broken(CloseReason::TcpReset),
+                Err(TransportError::Tls(error)) => {
+                    tracing::debug!(peer = %self.about.peer, %error, "TLS failed");
+                    return self.broken(CloseReason::Tls);
+                }
+                Err(TransportError::Socket(error)) => {
+                    tracing::debug!(peer = %self.about.peer, %error, "the connection broke");
+                    return self.broken(CloseReason::TcpReset);
+                }
+            }
+        }
+        cx.waker().wake_by_ref(); // There may be more; others first.
+    }
+
+    fn may_read(&self, cx: &TaskContext<'_>) -> bool {
+        if self.waiting || self.departure.is_some() || matches!(self.phase, Phase::Disconnecting(_))
+        {
+            return false;
+        }
+        let Some(attached) = &self.attached else {
+            return true;
+        };
+        attached.credit.available(cx.waker()) && attached.budget.queued() < WRITE_FIRST
+    }
+
+    /// Gives the stream what arrived, in plain text.
+    pub(super) fn receive(&mut self, plaintext: &[u8], ctx: &mut Ctx) {
+        let began = self.shared.clock.now();
+        let mut effects = Vec::new();
+        self.negotiation
+            .receive(plaintext, began.into_std(), &mut effects);
+        self.carry_out(effects, ctx);
+        if self.attached.is_some() {
+            self.shared
+                .metrics
+                .processing_seconds
+                .observe(began.elapsed());
+        }
+    }
+
+    /// The transport is at its end: what it still has is flushed, and nothing is expected any more.
+    fn broken(&mut self, reason: CloseReason) {
+        self.closing(reason);
+        self.phase = Phase::Disconnecting(self.phase.reason().unwrap_or(reason));
+    }
+
+    /// Writes until the socket takes no more or nothing is left.
+    fn poll_write(&mut self, ctx: &mut Ctx, cx: &mut TaskContext<'_>) {
+        loop {
+            match self.transport.poll_flush(cx) {
+                Poll::Pending => return,
+                Poll::Ready(Ok(())) => self.confirm(),
+                Poll::Ready(Err(error)) => {
+                    tracing::debug!(peer = %self.about.peer, %error, "the connection broke");
+                    self.broken(CloseReason::TcpReset);
+                    return ctx.stop();
+                }
+            }
+            if self.outgoing.is_empty() || !self.pass_on() {
+                return;
+            }
+        }
+    }
+
+    /// Passes the next piece of what waits to the transport; `false` when the transport refuses.
+    pub(super) fn pass_on(&mut self) -> bool {
+        if self.transport.is_handshaking() {
+            return false;
+        }
+        let mut piece = Vec::new();
+        self.outgoing.next_piece(&mut piece);
+        if let Err(error) = self.transport.send(&piece) {
+            tracing::debug!(peer = %self.about.peer, %error, "TLS failed");
+            self.broken(CloseReason::Tls);
+            return false;
+        }
+        true
+    }
+
+    /// The socket has taken everything that was passed on.
+    fn confirm(&mut self) {
+        let flushed = self.outgoing.flushed();
+        let Some(attached) = &self.attached else {
+            return;
+        };
+        attached.budget.give_back(flushed.bytes);
+        if let Some(position) = flushed.position
+            && attached.session.try_send(Written(position)).is_err()
+        {
+            // The message stays in the queue and is delivered again.
+            tracing::debug!(peer = %self.about.peer, "a confirmation found no session");
+        }
+    }
+
+    /// Flushes what is left, and ends TLS and the socket.
+    fn poll_disconnect(&mut self, cx: &mut TaskContext<'_>) -> Poll<()> {
+        if !self.outgoing.is_empty() {
+            return Poll::Pending;
+        }
+        if self.transport.is_flushed() {
+            self.transport.close();
+        }
+        match self.transport.poll_shutdown(cx) {
+            Poll::Pending => Poll::Pending,
+            Poll::Ready(_) => Poll::Ready(()),
+        }
+    }
+}

@@ -1,0 +1,110 @@
+//! What is counted about connections.
+
+use rookery_telemetry::{
+    CounterFamily, CounterFamily2, GaugeFamily, Histogram, HistogramFamily, Registry, label,
+};
+use rookery_tls::HandshakeResult;
+
+label! {
+    /// Which listener accepted a connection.
+    pub enum Listener("listener") {
+        /// STARTTLS.
+        C2s = "c2s",
+        /// Direct TLS.
+        C2sTls = "c2s_tls",
+    }
+}
+
+label! {
+    /// Why a connection ended.
+    pub enum CloseReason("reason") {
+        /// The client closed its stream.
+        Client = "client",
+        /// The client sent what the stream does not allow.
+        StreamError = "stream_error",
+        /// TLS failed.
+        Tls = "tls",
+        /// The client did nothing in time.
+        Timeout = "timeout",
+        /// The connection broke.
+        TcpReset = "tcp_reset",
+        /// The client did not read what was sent to it.
+        SlowConsumer = "slow_consumer",
+        /// Another session took the resource, or the account is gone.
+        Policy = "policy",
+        /// The node stops.
+        Shutdown = "shutdown",
+        /// A mistake of the server.
+        Internal = "internal",
+    }
+}
+
+label! {
+    /// Why a connection was not accepted.
+    pub enum Rejection("reason") {
+        /// There are as many connections as there may be.
+        MaxConnections = "max_connections",
+        /// Too many connections of one network have not authenticated.
+        Rate = "rate",
+    }
+}
+
+label! {
+    /// How a session authenticated, for the duration of logins.
+    pub enum Profile("profile") {
+        /// SASL as in RFC 6120 §6.
+        Legacy = "legacy",
+    }
+}
+
+/// The metrics of this crate.
+#[derive(Clone, Debug)]
+pub struct Metrics {
+    /// Open connections.
+    pub connections: GaugeFamily<Listener>,
+    /// Accepted connections.
+    pub accepted: CounterFamily<Listener>,
+    /// Ended connections.
+    pub closed: CounterFamily2<Listener, CloseReason>,
+    /// Connections that were not accepted.
+    pub rejected: CounterFamily2<Listener, Rejection>,
+    /// Whether each listener is bound.
+    pub up: GaugeFamily<Listener>,
+    /// Ended TLS handshakes.
+    pub handshakes: CounterFamily2<Listener, HandshakeResult>,
+    /// How long TLS handshakes take.
+    pub handshake_seconds: HistogramFamily<Listener>,
+    /// From the accepted connection to the bound resource.
+    pub login_seconds: HistogramFamily<Profile>,
+    /// From a read to the hand-over of its stanzas.
+    pub processing_seconds: Histogram,
+}
+
+// === impl Metrics ===
+
+impl Metrics {
+    /// Registers the metrics.
+    pub fn register(registry: &Registry) -> Self {
+        Self {
+            connections: registry.gauges("connections", "How many sockets are open, where?"),
+            accepted: registry
+                .counters("connections_accepted_total", "How fast do clients connect?"),
+            closed: registry.counters2("connections_closed_total", "Who ended connections?"),
+            rejected: registry.counters2("connections_rejected_total", "Is load being shed?"),
+            up: registry.gauges("listener_up", "Is each listener bound?"),
+            handshakes: registry.counters2("tls_handshakes_total", "How do TLS handshakes end?"),
+            handshake_seconds: registry.histograms(
+                "tls_handshake_duration_seconds",
+                "How long do TLS handshakes take?",
+            ),
+            login_seconds: registry.histograms(
+                "login_duration_seconds",
+                "How long from connecting to being bound?",
+            ),
+            processing_seconds: registry.histogram(
+                "read_processing_duration_seconds",
+                "How long does one read take until its stanzas are handed over?",
+            ),
+        }
+    }
+}

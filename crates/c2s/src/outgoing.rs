@@ -1,0 +1,167 @@
+//! What a connection has yet to send, in order, and what becomes of it when the connection ends.
+
+use std::collections::VecDeque;
+
+use bytes::Bytes;
+use rookery_delivery::Delivery;
+use rookery_stanza::Kind;
+
+/// Plain text is passed to the transport in pieces of about this size: one TLS record.
+const PIECE: usize = 16 * 1024;
+
+/// The queue of one connection. What lies in it is bounded by the session's budget.
+#[derive(Debug, Default)]
+pub(crate) struct Outgoing {
+    queue: VecDeque<Item>,
+    // Deliveries whose bytes the transport has, but the socket may not have taken.
+    in_transport: Vec<Delivery>,
+    in_transport_bytes: usize,
+}
+
+#[derive(Debug)]
+enum Item {
+    Raw(Bytes),
+    Delivery(Delivery),
+}
+
+/// What the socket has taken since it was last asked.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Flushed {
+    /// Bytes of stanzas to give back to the budget.
+    pub(crate) bytes: usize,
+    /// The last position of the account's queue among them.
+    pub(crate) position: Option<u64>,
+}
+
+// === impl Outgoing ===
+
+impl Outgoing {
+    /// Queues bytes of the stream itself: headers, features, errors, keepalives.
+    pub(crate) fn push_raw(&mut self, bytes: Bytes) {
+        self.queue.push_back(Item::Raw(bytes));
+    }
+
+    /// Queues stanzas.
+    pub(crate) fn push(&mut self, batch: Vec<Delivery>) {
+        self.queue.extend(batch.into_iter().map(Item::Delivery));
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.queue.is_empty()
+    }
+
+    /// Writes the next piece of the queue into `plaintext`.
+    pub(crate) fn next_piece(&mut self, plaintext: &mut Vec<u8>) {
+        while plaintext.len() < PIECE {
+            match self.queue.pop_front() {
+                None => break,
+                Some(Item::Raw(bytes)) => plaintext.extend_from_slice(&bytes),
+                Some(Item::Delivery(delivery)) => {
+                    delivery.stanza.write(plaintext);
+                    self.in_transport_bytes += delivery.stanza.size();
+                    if is_returnable(&delivery) {
+                        self.in_transport.push(delivery);
+                    }
+                }
+            }
+        }
+        if self.queue.is_empty() {
+            self.queue = VecDeque::new();
+        }
+    }
+
+    /// The socket has taken everything that was passed to the transport.
+    pub(crate) fn flushed(&mut self) -> Flushed {
+        let position = self
+            .in_transport
+            .iter()
+            .rev()
+            .find_map(|delivery| delivery.position);
+        self.in_transport = Vec::new();
+        Flushed {
+            bytes: std::mem::take(&mut self.in_transport_bytes),
+            position,
+        }
+    }
+
+    /// Drops what has not been passed on, and keeps it for [`undelivered`](Self::undelivered): a client
+    /// that does not read is told of its end without the rest.
+    pub(crate) fn set_aside(&mut self) {
+        let queue = std::mem::take(&mut self.queue);
+        let deliveries = queue.into_iter().filter_map(|item| match item {
+            Item::Delivery(delivery) => Some(delivery),
+            Item::Raw(_) => None,
+        });
+        self.in_transport.extend(deliveries);
+    }
+
+    /// What the client did not get, in order.
+    pub(crate) fn undelivered(&mut self) -> Vec<Delivery> {
+        self.set_aside();
+        std::mem::take(&mut self.in_transport)
+    }
+}
+
+/// Whether anybody would miss it: messages find another way, and requests want an answer. Presence and
+/// results are for this client only.
+fn is_returnable(delivery: &Delivery) -> bool {
+    match delivery.stanza.kind {
+        Kind::Message(_) => true,
+        Kind::Iq(kind) => kind.is_request(),
+        Kind::Presence(_) => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rookery_stanza::{MessageType, PresenceType, Stanza};
+
+    use super::*;
+
+    fn message(id: &str, position: Option<u64>) -> Delivery {
+        let stanza = Stanza::message(MessageType::Chat).with_id(id);
+        Delivery { stanza, position }
+    }
+
+    #[test]
+    fn what_the_socket_has_not_taken_is_returned_in_order() {
+        let mut outgoing = Outgoing::default();
+        outgoing.push(vec![
+            message("1", None),
+            Stanza::presence(PresenceType::Available).into(),
+        ]);
+        outgoing.next_piece(&mut Vec::new());
+        outgoing.push(vec![message("2", None)]);
+        let ids: Vec<_> = outgoing
+            .undelivered()
+            .into_iter()
+            .map(|d| d.stanza.id)
+            .collect();
+        assert_eq!(ids, [Some("1".into()), Some("2".into())]);
+    }
+
+    #[test]
+    fn what_the_socket_has_taken_is_confirmed_by_its_last_position() {
+        let mut outgoing = Outgoing::default();
+        outgoing.push(vec![
+            message("1", Some(7)),
+            message("2", Some(8)),
+            message("3", None),
+        ]);
+        outgoing.next_piece(&mut Vec::new());
+        assert_eq!(outgoing.flushed().position, Some(8));
+        assert_eq!(outgoing.flushed(), Flushed::default());
+        assert!(outgoing.undelivered().is_empty());
+    }
+
+    #[test]
+    fn pieces_end_near_the_size_of_a_record() {
+        let mut outgoing = Outgoing::default();
+        outgoing.push_raw(Bytes::from(vec![b' '; PIECE]));
+        outgoing.push(vec![message("1", None)]);
+        let mut piece = Vec::new();
+        outgoing.next_piece(&mut piece);
+        assert_eq!(piece.len(), PIECE);
+        assert!(!outgoing.is_empty());
+    }
+}

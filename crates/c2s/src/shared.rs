@@ -1,0 +1,35 @@
+//! What all connections share.
+
+use std::sync::Arc;
+
+use actix::ArbiterHandle;
+use rookery_auth::Authenticator;
+use rookery_delivery::Homes;
+use rookery_lifecycle::Clock;
+use rookery_stream::{Service, StartTls};
+use rookery_tls::Acceptor;
+
+use crate::admission::Admission;
+use crate::metrics::Metrics;
+
+/// What all connections of a node share. There is one of it, and everything in it is cheap to reach.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    /// The arbiters, in the order in which the homes count them.
+    pub(crate) arbiters: Vec<ArbiterHandle>,
+    pub(crate) admission: Admission,
+    pub(crate) authenticator: Authenticator,
+    pub(crate) clock: Clock,
+    pub(crate) homes: Arc<dyn Homes>,
+    pub(crate) metrics: Metrics,
+    pub(crate) service: Arc<dyn Service>,
+    pub(crate) session: rookery_session::Config,
+    pub(crate) session_metrics: rookery_session::Metrics,
+    pub(crate) stream: Arc<rookery_stream::Config>,
+    /// What the listener without TLS asks for.
+    pub(crate) policy: StartTls,
+    /// Makes TLS sessions after STARTTLS.
+    pub(crate) starttls: Acceptor,
+    /// Makes TLS sessions for direct TLS.
+    pub(crate) direct: Acceptor,
+}
