@@ -1,2 +1,95 @@
-//! What a chat message costs from the bytes of a read to a stanza.
-fn main() {}
+//! From the bytes of a read to stanzas: what a bound client's chat messages cost.
+
+use std::hint::black_box;
+use std::sync::Arc;
+
+use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+use rookery_lifecycle::Clock;
+use rookery_stanza::{BareJid, Jid};
+use rookery_stream::{
+    Config, Effect, Input, Mechanisms, Negotiation, SaslReply, Security, Service, Stage, StartTls,
+    TlsFacts,
+};
+use rookery_xml::Element;
+
+const HELLO: &str = "<stream:stream to='im.example.com' version='1.0' xml:lang='en' \
+    xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams'>";
+
+const MESSAGE: &str = "<message type='chat' to='romeo@im.example.com/orchard' \
+    id='b1a2c3d4-0000-4000-8000-9f8e7d6c5b4a'><body>Wherefore art thou, Romeo? Deny thy father and \
+    refuse thy name.</body><active xmlns='http://jabber.org/protocol/chatstates'/>\
+    <request xmlns='urn:xmpp:receipts'/><origin-id xmlns='urn:xmpp:sid:0' \
+    id='b1a2c3d4-0000-4000-8000-9f8e7d6c5b4a'/></message>";
+
+#[derive(Debug)]
+struct Server;
+
+impl Service for Server {
+    fn default_host(&self) -> &'static str {
+        "im.example.com"
+    }
+
+    fn serves(&self, _host: &str) -> bool {
+        true
+    }
+
+    fn mechanisms(&self, _host: &str, _tls: Option<&TlsFacts>) -> Mechanisms {
+        Mechanisms {
+            names: vec!["EXTERNAL".into()],
+            channel_bindings: vec![],
+        }
+    }
+
+    fn features(&self, _host: &str, _stage: Stage) -> Vec<Element> {
+        vec![]
+    }
+
+    fn stream_id(&self) -> String {
+        "id".to_owned()
+    }
+}
+
+/// A stream whose client is bound.
+fn bound(clock: &Clock) -> Negotiation {
+    let now = clock.now().into_std();
+    let security = Security::StartTls(StartTls::Off);
+    let mut stream = Negotiation::new(Arc::new(Config::default()), Arc::new(Server), security, now);
+    let mut effects = Vec::new();
+    let auth = "<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='EXTERNAL'/>";
+    stream.receive([HELLO, auth].concat().as_bytes(), now, &mut effects);
+    let jid = BareJid::parse("juliet@im.example.com").unwrap();
+    stream.handle(
+        Input::Sasl(SaslReply::Success { data: None, jid }),
+        now,
+        &mut effects,
+    );
+    let bind = "<iq id='b' type='set'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'/></iq>";
+    stream.receive([HELLO, bind].concat().as_bytes(), now, &mut effects);
+    let jid = Jid::parse("juliet@im.example.com/balcony").unwrap();
+    stream.handle(Input::Bound(jid), now, &mut effects);
+    assert!(stream.is_bound());
+    stream
+}
+
+fn messages(criterion: &mut Criterion) {
+    let clock = Clock::system();
+    let mut group = criterion.benchmark_group("messages_per_read");
+    for count in [1, 10] {
+        let read = MESSAGE.repeat(count);
+        let mut stream = bound(&clock);
+        let now = clock.now().into_std();
+        let mut effects: Vec<Effect> = Vec::new();
+        group.throughput(Throughput::Elements(u64::try_from(count).unwrap()));
+        group.bench_function(BenchmarkId::from_parameter(count), |bencher| {
+            bencher.iter(|| {
+                effects.clear();
+                stream.receive(black_box(read.as_bytes()), now, &mut effects);
+                assert_eq!(effects.len(), count);
+            });
+        });
+    }
+    group.finish();
+}
+
+criterion_group!(benches, messages);
+criterion_main!(benches);

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use rookery_stanza::{BareJid, StreamCondition, StreamError};
+use rookery_stanza::{BareJid, StreamCondition};
 use rookery_xml::Element;
 
 use super::{Negotiation, State};
@@ -45,8 +45,7 @@ impl Negotiation {
     ) {
         self.authentications += 1;
         if self.authentications > 1 + self.config.sasl_retries {
-            let error = StreamError::new(StreamCondition::PolicyViolation);
-            return self.fail(error.with_text("too many authentications"), now, effects);
+            return self.fail_by_policy("too many authentications", now, effects);
         }
         if !self.offered.iter().any(|offered| *offered == mechanism) {
             // §6.5.4 where TLS may make it available, else §6.5.7.

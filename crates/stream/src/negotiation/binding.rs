@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use rookery_stanza::{
-    Condition, IqType, Jid, Kind, ParseError, Stanza, StanzaError, StreamCondition, StreamError, ns,
+    Condition, IqType, Jid, Kind, ParseError, Stanza, StanzaError, StreamCondition, ns,
 };
 use rookery_xml::{Element, XmlError};
 
@@ -40,8 +40,7 @@ impl Negotiation {
         self.binds += 1;
         if self.binds > 1 + self.config.bind_retries {
             // §7.7.3.
-            let error = StreamError::new(StreamCondition::PolicyViolation);
-            return self.fail(error.with_text("too many requests to bind"), now, effects);
+            return self.fail_by_policy("too many requests to bind", now, effects);
         }
         if request.kind != Kind::Iq(IqType::Set) {
             return refuse(&request, &Condition::BadRequest.into(), effects);

@@ -31,6 +31,20 @@ impl Negotiation {
         self.await_end(false, now);
     }
 
+    /// Ends the stream because a limit was exceeded (§4.9.3.14).
+    pub(super) fn fail_by_policy(
+        &mut self,
+        text: &'static str,
+        now: Instant,
+        effects: &mut Vec<Effect>,
+    ) {
+        self.fail(
+            StreamError::new(StreamCondition::PolicyViolation).with_text(text),
+            now,
+            effects,
+        );
+    }
+
     /// Ends the stream without an error; the client may finish what it has to say (§4.4).
     pub(super) fn close(&mut self, now: Instant, effects: &mut Vec<Effect>) {
         if self.is_ending() {

@@ -143,13 +143,8 @@ impl Negotiation {
         }
         self.framing.push(bytes);
         self.read(now, effects);
-        if self.framing.buffered() > self.most_buffered() && !self.is_ending() {
-            let error = StreamError::new(StreamCondition::PolicyViolation);
-            self.fail(
-                error.with_text("too many bytes at this stage"),
-                now,
-                effects,
-            );
+        if self.holds_too_much() {
+            self.fail_by_policy("too many bytes at this stage", now, effects);
         }
     }
 
@@ -233,18 +228,17 @@ impl Negotiation {
         }
     }
 
-    /// The most that may wait in the buffer. Before authentication all bytes count (§13.12); after it, what
-    /// is read has its own limit, and only what arrives while nothing is read has to be bounded.
-    fn most_buffered(&self) -> usize {
+    /// Before authentication all bytes count (§13.12). After it, what is read has a limit of its own, and
+    /// only what arrives while nothing is read has to be bounded.
+    fn holds_too_much(&self) -> bool {
+        let (taken, buffered) = (self.framing.taken(), self.framing.buffered());
         match self.account {
-            None => self
-                .config
-                .max_bytes_before_auth
-                .saturating_sub(self.framing.taken()),
-            Some(_) => self.config.max_stanza_bytes.saturating_mul(2),
+            None => taken.saturating_add(buffered) > self.config.max_bytes_before_auth,
+            Some(_) => buffered > self.config.max_stanza_bytes.saturating_mul(2),
         }
     }
 
+    /// Takes frames as long as they can be taken.
     fn read(&mut self, now: Instant, effects: &mut Vec<Effect>) {
         while self.reads() {
             match self.framing.next_frame() {
@@ -256,6 +250,9 @@ impl Negotiation {
     }
 
     fn frame(&mut self, frame: Frame, now: Instant, effects: &mut Vec<Effect>) {
+        if self.account.is_none() && self.framing.taken() > self.config.max_bytes_before_auth {
+            self.fail_by_policy("too many bytes before authentication", now, effects);
+        }
         match (&self.state, frame) {
             (
                 State::Bound
