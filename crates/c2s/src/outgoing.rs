@@ -16,6 +16,8 @@ pub(crate) struct Outgoing {
     // Deliveries whose bytes the transport has, but the socket may not have taken.
     in_transport: Vec<Delivery>,
     in_transport_bytes: usize,
+    // Deliveries that will not be passed to the transport any more.
+    aside: Vec<Delivery>,
 }
 
 #[derive(Debug)]
@@ -92,13 +94,15 @@ impl Outgoing {
             Item::Delivery(delivery) => Some(delivery),
             Item::Raw(_) => None,
         });
-        self.in_transport.extend(deliveries);
+        self.aside.extend(deliveries.filter(is_returnable));
     }
 
     /// What the client did not get, in order.
     pub(crate) fn undelivered(&mut self) -> Vec<Delivery> {
         self.set_aside();
-        std::mem::take(&mut self.in_transport)
+        let mut undelivered = std::mem::take(&mut self.in_transport);
+        undelivered.append(&mut self.aside);
+        undelivered
     }
 }
 
@@ -138,6 +142,22 @@ mod tests {
             .map(|d| d.stanza.id)
             .collect();
         assert_eq!(ids, [Some("1".into()), Some("2".into())]);
+    }
+
+    #[test]
+    fn what_was_set_aside_stays_undelivered_when_the_rest_is_flushed() {
+        let mut outgoing = Outgoing::default();
+        outgoing.push(vec![message("1", None)]);
+        outgoing.next_piece(&mut Vec::new());
+        outgoing.push(vec![message("2", None)]);
+        outgoing.set_aside();
+        outgoing.flushed();
+        let ids: Vec<_> = outgoing
+            .undelivered()
+            .into_iter()
+            .map(|d| d.stanza.id)
+            .collect();
+        assert_eq!(ids, [Some("2".into())]);
     }
 
     #[test]

@@ -60,7 +60,10 @@ impl Connection {
 
     /// Asks the authenticator. Nothing is read until it has answered.
     pub(super) fn sasl(&mut self, request: SaslRequest, ctx: &mut Ctx) {
-        let login = self.login.take().unwrap_or_else(|| self.begin_login());
+        let login = self
+            .login
+            .take()
+            .map_or_else(|| self.begin_login(), |login| *login);
         let request = match request {
             SaslRequest::Start { mechanism, initial } => Request::Start { mechanism, initial },
             SaslRequest::Response(response) => Request::Response(response),
@@ -69,24 +72,23 @@ impl Connection {
         let reply_wanted = !matches!(request, Request::Abort);
         match self.shared.authenticator.step(login, request) {
             Step::Done(login, reply) if reply_wanted => self.replied(login, reply, ctx),
-            Step::Done(login, _) => self.login = Some(login),
+            Step::Done(login, _) => self.login = Some(Box::new(login)),
             Step::Pending(step) => {
                 self.waiting = true;
-                let replied = |(login, reply): (Box<Login>, Reply),
-                               act: &mut ConnectionActor,
-                               ctx: &mut Ctx| {
-                    let Some(connection) = &mut act.connection else {
-                        return;
+                let replied =
+                    |(login, reply): (Login, Reply), act: &mut ConnectionActor, ctx: &mut Ctx| {
+                        let Some(connection) = &mut act.connection else {
+                            return;
+                        };
+                        connection.waiting = false;
+                        connection.replied(login, reply, ctx);
                     };
-                    connection.waiting = false;
-                    connection.replied(login, reply, ctx);
-                };
                 ctx.spawn(wrap_future(step).map(replied));
             }
         }
     }
 
-    fn begin_login(&self) -> Box<Login> {
+    fn begin_login(&self) -> Login {
         let host = self.negotiation.host().unwrap_or_default();
         let tls = facts::for_login(&self.transport);
         self.shared
@@ -94,10 +96,10 @@ impl Connection {
             .begin(host, tls, self.about.peer.ip())
     }
 
-    fn replied(&mut self, login: Box<Login>, reply: Reply, ctx: &mut Ctx) {
+    fn replied(&mut self, login: Login, reply: Reply, ctx: &mut Ctx) {
         let reply = match reply {
             Reply::Challenge(challenge) => {
-                self.login = Some(login);
+                self.login = Some(Box::new(login));
                 SaslReply::Challenge(challenge)
             }
             Reply::Success(success) => {
@@ -112,7 +114,7 @@ impl Connection {
                 text,
                 close,
             } => {
-                self.login = Some(login);
+                self.login = Some(Box::new(login));
                 if close {
                     self.closing(CloseReason::StreamError);
                 }

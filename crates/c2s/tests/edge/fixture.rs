@@ -1,0 +1,335 @@
+//! A running edge on loopback, with a stand-in for the homes, and a client of plain bytes.
+
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::time::Duration;
+
+use actix::Arbiter;
+use futures_util::future::{BoxFuture, FutureExt};
+use parking_lot::Mutex;
+use rookery_auth::{Authenticator, HostConfig};
+use rookery_c2s::{Config, DirectTlsListener, Services, StartTlsListener};
+use rookery_delivery::{
+    BindRefused, BindRequest, Delivery, Homes, Overloaded, Permit, SessionKey, SessionPort,
+};
+use rookery_extension::{Features, Host, Hosts};
+use rookery_lifecycle::{Clock, Drain, TaskScope};
+use rookery_stanza::{BareJid, Jid, Stanza};
+use rookery_stream::StartTls;
+use rookery_telemetry::Registry;
+use rookery_tls::CertificateStore;
+
+/// How long a test waits for something that must happen.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// What the homes were told.
+pub(crate) enum Event {
+    Bound(Arc<dyn SessionPort>),
+    Submitted(Vec<Stanza>),
+    Confirmed(u64),
+    Unbound(Vec<Delivery>),
+}
+
+struct FakeHomes {
+    events: SyncSender<Event>,
+    hold: AtomicBool,
+    held: Mutex<Vec<Permit>>,
+    submitted: AtomicUsize,
+}
+
+pub(crate) struct Fixture {
+    address: SocketAddr,
+    events: Receiver<Event>,
+    homes: Arc<FakeHomes>,
+    _drain: Drain,
+    _directory: tempfile::TempDir,
+}
+
+pub(crate) struct Client {
+    socket: TcpStream,
+    seen: Vec<u8>,
+}
+
+// === impl FakeHomes ===
+
+impl std::fmt::Debug for FakeHomes {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("FakeHomes")
+    }
+}
+
+impl FakeHomes {
+    fn tell(&self, event: Event) {
+        // The test may have seen enough.
+        drop(self.events.send(event));
+    }
+}
+
+impl Homes for FakeHomes {
+    fn arbiter(&self, _: &BareJid) -> usize {
+        1
+    }
+
+    fn bind(&self, request: BindRequest) -> BoxFuture<'static, Result<Jid, BindRefused>> {
+        let resource = request.resource.as_deref().unwrap_or("server-made");
+        let jid = request.account.to_jid().with_resource(resource).unwrap();
+        self.tell(Event::Bound(request.port));
+        async { Ok(jid) }.boxed()
+    }
+
+    fn unbind(
+        &self,
+        _: &SessionKey,
+        undelivered: Vec<Delivery>,
+    ) -> Result<(), Overloaded<Vec<Delivery>>> {
+        self.tell(Event::Unbound(undelivered));
+        Ok(())
+    }
+
+    fn submit(
+        &self,
+        _: &SessionKey,
+        batch: Vec<Stanza>,
+        permit: Permit,
+    ) -> Result<(), Overloaded<Vec<Stanza>>> {
+        if self.hold.load(Ordering::SeqCst) {
+            self.held.lock().push(permit);
+        }
+        self.submitted.fetch_add(batch.len(), Ordering::SeqCst);
+        self.tell(Event::Submitted(batch));
+        Ok(())
+    }
+
+    fn confirmed(&self, _: &SessionKey, position: u64) -> Result<(), Overloaded<()>> {
+        self.tell(Event::Confirmed(position));
+        Ok(())
+    }
+}
+
+// === impl Fixture ===
+
+impl Fixture {
+    pub(crate) fn start(change: impl FnOnce(&mut Config)) -> Self {
+        let mut config = Config {
+            starttls: StartTlsListener {
+                address: vec!["127.0.0.1:0".parse().unwrap()],
+                starttls: StartTls::Off,
+            },
+            direct: DirectTlsListener { address: vec![] },
+            limits: rookery_c2s::Limits::default(),
+            session: rookery_session::Config::default(),
+            stream: rookery_stream::Config::default(),
+        };
+        change(&mut config);
+        let (sender, events) = sync_channel(100_000);
+        let homes = Arc::new(FakeHomes {
+            events: sender,
+            hold: AtomicBool::new(false),
+            held: Mutex::default(),
+            submitted: AtomicUsize::new(0),
+        });
+        let directory = tempfile::tempdir().unwrap();
+        let (drain, signal) = Drain::new();
+        let (ready, address) = sync_channel(1);
+        let (path, for_edge) = (directory.path().to_owned(), Arc::clone(&homes));
+        std::thread::spawn(move || {
+            let system = actix::System::new();
+            system.block_on(async {
+                let services = services(&path, for_edge, signal);
+                let listening = rookery_c2s::listen(config, services).unwrap();
+                ready.send(listening.starttls[0]).unwrap();
+            });
+            system.run().unwrap();
+        });
+        let address = address.recv_timeout(PATIENCE).unwrap();
+        Self {
+            address,
+            events,
+            homes,
+            _drain: drain,
+            _directory: directory,
+        }
+    }
+
+    pub(crate) fn client(&self) -> Client {
+        let socket = TcpStream::connect(self.address).unwrap();
+        socket.set_read_timeout(Some(PATIENCE)).unwrap();
+        Client {
+            socket,
+            seen: Vec::new(),
+        }
+    }
+
+    pub(crate) fn event(&self) -> Event {
+        self.events
+            .recv_timeout(PATIENCE)
+            .expect("an event of the homes")
+    }
+
+    pub(crate) fn wait_for<T>(&self, mut wanted: impl FnMut(Event) -> Option<T>) -> T {
+        loop {
+            if let Some(found) = wanted(self.event()) {
+                return found;
+            }
+        }
+    }
+
+    /// The port of the session that was bound last.
+    pub(crate) fn port(&self) -> Arc<dyn SessionPort> {
+        self.wait_for(|event| match event {
+            Event::Bound(port) => Some(port),
+            _ => None,
+        })
+    }
+
+    /// What was given back when a session ended.
+    pub(crate) fn undelivered(&self) -> Vec<Delivery> {
+        self.wait_for(|event| match event {
+            Event::Unbound(undelivered) => Some(undelivered),
+            _ => None,
+        })
+    }
+
+    pub(crate) fn hold_permits(&self) {
+        self.homes.hold.store(true, Ordering::SeqCst);
+    }
+
+    pub(crate) fn release_permits(&self) {
+        self.homes.hold.store(false, Ordering::SeqCst);
+        while self.events.try_recv().is_ok() {}
+        self.homes.held.lock().clear();
+    }
+
+    pub(crate) fn submitted(&self) -> usize {
+        self.homes.submitted.load(Ordering::SeqCst)
+    }
+}
+
+fn services(
+    path: &std::path::Path,
+    homes: Arc<FakeHomes>,
+    drain: rookery_lifecycle::DrainSignal,
+) -> Services {
+    let (clock, registry) = (Clock::system(), Registry::new());
+    let scope = TaskScope::new("test", tokio::runtime::Handle::current(), 100);
+    let names = vec!["localhost".to_owned()];
+    let made = rookery_tls::ensure_development_certificate(path, &names, &clock).unwrap();
+    let tls = rookery_tls::Config {
+        certificate: Some(made.certificate),
+        key: Some(made.key),
+        ..rookery_tls::Config::default()
+    };
+    let policy = HostConfig {
+        anonymous: true,
+        ..HostConfig::default()
+    };
+    let logins = rookery_auth::Services {
+        store: Arc::new(rookery_storage::memory::MemoryStore::new()),
+        scope: scope.clone(),
+        clock: clock.clone(),
+        registry: registry.clone(),
+        secret: [7; 32],
+    };
+    let hosts = [("localhost".to_owned(), policy)];
+    let host = Host {
+        jid: "localhost".parse().unwrap(),
+        contacts: rookery_extension::Contacts::default(),
+        anonymous: true,
+    };
+    Services {
+        arbiters: (0..2).map(|_| Arbiter::new().handle()).collect(),
+        authenticator: Authenticator::new(&rookery_auth::Config::default(), hosts, logins),
+        certificates: CertificateStore::load(&tls, &[], clock.clone(), &registry).unwrap(),
+        clock,
+        features: Features::default(),
+        homes,
+        hosts: Hosts::new([host]),
+        default_host: "localhost".to_owned(),
+        registry,
+        scope,
+        drain,
+    }
+}
+
+// === impl Client ===
+
+impl Client {
+    pub(crate) fn send(&mut self, text: &str) {
+        self.socket.write_all(text.as_bytes()).unwrap();
+    }
+
+    pub(crate) fn try_send(&mut self, text: &str) -> bool {
+        self.socket.write_all(text.as_bytes()).is_ok()
+    }
+
+    pub(crate) fn set_write_timeout(&mut self, timeout: Duration) {
+        self.socket.set_write_timeout(Some(timeout)).unwrap();
+    }
+
+    /// Reads up to and including `end`; gives everything since the last time.
+    pub(crate) fn read_until(&mut self, end: &str) -> String {
+        loop {
+            let text = String::from_utf8_lossy(&self.seen).into_owned();
+            if let Some(at) = text.find(end) {
+                self.seen.drain(..at + end.len());
+                return text[..at + end.len()].to_owned();
+            }
+            let mut buffer = [0; 64 * 1024];
+            let read = self.socket.read(&mut buffer).expect("an answer in time");
+            assert!(read > 0, "the connection ended before {end:?}: {text:.500}");
+            self.seen.extend_from_slice(&buffer[..read]);
+        }
+    }
+
+    pub(crate) fn open(&mut self) {
+        self.send(
+            "<?xml version='1.0'?><stream:stream to='localhost' version='1.0' xmlns='jabber:client' \
+             xmlns:stream='http://etherx.jabber.org/streams'>",
+        );
+        self.read_until("</stream:features>");
+    }
+
+    pub(crate) fn authenticate(&mut self) {
+        self.send("<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='ANONYMOUS'/>");
+        self.read_until("<success");
+        self.read_until(">");
+    }
+
+    /// Logs in anonymously and binds a resource; gives the full JID.
+    pub(crate) fn log_in(&mut self) -> String {
+        self.open();
+        self.authenticate();
+        self.open();
+        self.send(
+            "<iq type='set' id='b'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'>\
+             <resource>r</resource></bind></iq>",
+        );
+        let answer = self.read_until("</iq>");
+        let jid = answer
+            .split("<jid>")
+            .nth(1)
+            .expect("a JID")
+            .split("</jid>")
+            .next()
+            .unwrap();
+        jid.to_owned()
+    }
+
+    /// Ends the connection as a crash would.
+    pub(crate) fn reset(self) {
+        let socket = socket2::Socket::from(self.socket);
+        socket.set_linger(Some(Duration::ZERO)).unwrap();
+    }
+
+    /// Whether the server has closed the connection.
+    pub(crate) fn is_closed(&mut self) -> bool {
+        let mut byte = [0; 1];
+        match self.socket.read(&mut byte) {
+            Ok(read) => read == 0,
+            Err(error) => error.kind() == std::io::ErrorKind::ConnectionReset,
+        }
+    }
+}

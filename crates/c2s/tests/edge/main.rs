@@ -1,0 +1,159 @@
+//! The edge with real sockets: connections, sessions and a stand-in for the homes of accounts.
+
+mod fixture;
+
+use std::time::Duration;
+
+use fixture::{Event, Fixture};
+use rookery_delivery::{Close, Delivery};
+use rookery_stanza::{MessageType, Stanza};
+use rookery_xml::Element;
+
+fn chat(id: &str, size: usize) -> Delivery {
+    let body = Element::new("body", "jabber:client").with_text("x".repeat(size));
+    let stanza = Stanza::message(MessageType::Chat)
+        .with_id(id)
+        .with_payload(body);
+    Delivery {
+        stanza,
+        position: None,
+    }
+}
+
+#[test]
+fn stanzas_of_one_client_are_handed_over_in_order_and_stamped() {
+    let fixture = Fixture::start(|_| {});
+    let mut client = fixture.client();
+    let jid = client.log_in();
+    for id in 0..500 {
+        client.send(&format!(
+            "<message to='juliet@localhost' id='{id}'><body>hi</body></message>"
+        ));
+    }
+    let mut next = 0;
+    while next < 500 {
+        let Event::Submitted(stanzas) = fixture.event() else {
+            continue;
+        };
+        for stanza in stanzas {
+            assert_eq!(stanza.id.as_deref(), Some(next.to_string().as_str()));
+            assert_eq!(stanza.from.as_ref().unwrap().as_str(), jid);
+            next += 1;
+        }
+    }
+}
+
+#[test]
+fn what_a_dead_client_did_not_get_is_given_back_in_order() {
+    let fixture = Fixture::start(|_| {});
+    let mut client = fixture.client();
+    client.log_in();
+    let port = fixture.port();
+    // More than the kernel's buffers on both sides take, in pieces that the budget allows.
+    let sent =
+        (0..30_u32).take_while(|id| port.deliver(vec![chat(&id.to_string(), 200_000)]).is_ok());
+    let sent: Vec<_> = sent.collect();
+    assert!(sent.len() > 10);
+    client.reset();
+    let undelivered = fixture.undelivered();
+    let ids: Vec<u32> = undelivered
+        .iter()
+        .filter_map(|delivery| delivery.stanza.id.as_deref()?.parse().ok())
+        .collect();
+    assert_eq!(ids.last(), sent.last());
+    assert!(
+        ids.is_sorted() && ids.windows(2).all(|pair| pair[1] == pair[0] + 1),
+        "{ids:?}"
+    );
+}
+
+#[test]
+fn a_client_that_does_not_read_is_told_and_costs_no_more_than_its_budget() {
+    let fixture = Fixture::start(|config| config.session.max_outgoing_bytes = 1_000_000);
+    let mut client = fixture.client();
+    client.log_in();
+    let port = fixture.port();
+    let mut taken = 0;
+    while port.deliver(vec![chat("m", 100_000)]).is_ok() {
+        taken += 1;
+        assert!(taken < 1_000, "the budget does not bound");
+    }
+    client.read_until("policy-violation");
+    drop(client);
+    let undelivered = fixture.undelivered().len();
+    assert!(
+        (1..=taken).contains(&undelivered),
+        "{undelivered} of {taken}"
+    );
+}
+
+#[test]
+fn a_session_whose_resource_is_taken_is_closed_with_conflict_s7_7_2_2() {
+    let fixture = Fixture::start(|_| {});
+    let mut client = fixture.client();
+    client.log_in();
+    let port = fixture.port();
+    port.deliver(vec![chat("last", 10)]).unwrap();
+    port.close(Close::Conflict);
+    let rest = client.read_until("</stream:stream>");
+    assert!(
+        rest.contains("<body>"),
+        "what was delivered before is flushed: {rest}"
+    );
+    assert!(
+        rest.contains("<conflict xmlns='urn:ietf:params:xml:ns:xmpp-streams'/>"),
+        "{rest}"
+    );
+}
+
+#[test]
+fn a_confirmed_position_was_written() {
+    let fixture = Fixture::start(|_| {});
+    let mut client = fixture.client();
+    client.log_in();
+    let port = fixture.port();
+    let deliveries = [3, 4].map(|position| Delivery {
+        position: Some(position),
+        ..chat("m", 5)
+    });
+    port.deliver(deliveries.into()).unwrap();
+    let confirmed = fixture.wait_for(|event| match event {
+        Event::Confirmed(position) => Some(position),
+        _ => None,
+    });
+    assert_eq!(confirmed, 4);
+    client.read_until("</message><message");
+}
+
+#[test]
+fn nothing_is_read_from_a_client_whose_stanzas_are_not_settled() {
+    let fixture = Fixture::start(|config| config.session.max_in_flight_stanzas = 10);
+    fixture.hold_permits();
+    let mut client = fixture.client();
+    client.log_in();
+    client.set_write_timeout(Duration::from_millis(200));
+    let stanza = format!("<message><body>{}</body></message>", "x".repeat(9_000));
+    let mut written = 0;
+    while client.try_send(&stanza) {
+        written += 1;
+        assert!(written < 10_000, "TCP never pushes back");
+    }
+    let before = fixture.submitted();
+    assert!(before < written, "{before} of {written} were read");
+    fixture.release_permits();
+    fixture.wait_for(|event| matches!(event, Event::Submitted(_)).then_some(()));
+}
+
+#[test]
+fn more_connections_than_allowed_are_closed() {
+    let fixture = Fixture::start(|config| config.limits.unauthenticated_per_address = 2);
+    let mut clients = [fixture.client(), fixture.client()];
+    for client in &mut clients {
+        client.open();
+    }
+    let mut third = fixture.client();
+    assert!(third.is_closed());
+    clients[0].authenticate();
+    let mut fourth = fixture.client();
+    fourth.open();
+}
