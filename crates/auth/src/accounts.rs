@@ -144,8 +144,10 @@ impl Accounts {
     /// Checks an address for an account of a host that is served, by the rules for new ones (RFC 7622
     /// §3.3, RFC 6120 §8.3.3.8).
     pub fn address(&self, jid: &str) -> Result<BareJid, AccountError> {
-        let account = BareJid::parse(jid)?;
-        enforce_localpart(account.local().ok_or(AccountError::NoLocalpart)?)?;
+        let (local, host) = jid.split_once('@').ok_or(AccountError::NoLocalpart)?;
+        // As written: reading an address may turn what is not allowed into what is.
+        let local = enforce_localpart(local)?;
+        let account = BareJid::from_parts(Some(&local), host)?;
         if self.hosts.contains(account.domain()) {
             Ok(account)
         } else {

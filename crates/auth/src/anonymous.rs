@@ -1,8 +1,8 @@
 //! ANONYMOUS: nobody in particular (RFC 4505, XEP-0175).
 
+use rookery_stream::SaslCondition;
 use stringprep::tables;
 
-use crate::condition::SaslCondition;
 use crate::saslprep::is_bidi_ordered;
 
 /// The most characters of trace information (RFC 4505 §2).

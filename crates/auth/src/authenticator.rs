@@ -10,10 +10,10 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use rookery_lifecycle::{Clock, TaskScope};
 use rookery_storage::{AccountStore, StoreError};
-use rookery_telemetry::Registry;
+use rookery_stream::SaslCondition;
+use rookery_telemetry::{Label as _, Registry};
 use zeroize::Zeroizing;
 
-use crate::condition::SaslCondition;
 use crate::config::{Config, HostConfig};
 use crate::decoy::Decoys;
 use crate::exchange::{Context, Entropy, Exchange, Failure, Found, Outcome, Wanted};
@@ -22,7 +22,7 @@ use crate::limiter::Limiter;
 use crate::login::{Login, Reply, Request};
 use crate::mechanism::Mechanism;
 use crate::metrics::{LoginResult, MechanismLabel, Metrics};
-use crate::offer::{Offer, TlsFacts};
+use crate::offer::{Offer, Protection, TlsFacts};
 
 /// Logs clients in. Cheap to clone; all clones are the same authenticator.
 #[derive(Clone)]
@@ -37,7 +37,6 @@ struct Inner {
     clock: Clock,
     decoys: Decoys,
     limiter: Mutex<Limiter>,
-    retries: u32,
     metrics: Metrics,
 }
 
@@ -60,16 +59,18 @@ pub struct Services {
 #[must_use]
 pub enum Step {
     /// Done at once.
-    Done(Box<Login>, Reply),
+    Done(Login, Reply),
     /// The store is asked. No other step can be made meanwhile, since the login is in the future; when
     /// the future is dropped, so is the login.
-    Pending(Pin<Box<dyn Future<Output = (Box<Login>, Reply)> + Send>>),
+    Pending(Pin<Box<dyn Future<Output = (Login, Reply)> + Send>>),
 }
 
 /// A failure, and what it counts as.
 struct Refusal {
     failure: Failure,
+    mechanism: Option<Mechanism>,
     result: LoginResult,
+    close: bool,
 }
 
 // === impl Authenticator ===
@@ -97,7 +98,6 @@ impl Authenticator {
             clock: services.clock,
             decoys: Decoys::new(services.secret, config.iterations),
             limiter: Mutex::new(limiter),
-            retries: config.retries,
             metrics,
         };
         Self {
@@ -110,26 +110,29 @@ impl Authenticator {
         &self.inner.hashing
     }
 
+    /// What the features of a stream list: the mechanisms and channel bindings of `host`, a prepared
+    /// domain, over a connection that is protected like this. A login on the stream has to be begun with
+    /// the facts that this was asked with, since clients check it (XEP-0474).
+    pub fn offer(&self, host: &str, protection: Option<&Protection>) -> Offer {
+        let unknown = HostConfig::default();
+        Offer::new(
+            host,
+            self.inner.hosts.get(host).unwrap_or(&unknown),
+            protection,
+        )
+    }
+
     /// Begins a login to `host`, a prepared domain, over a stream from `address`. `tls` holds the facts
     /// about TLS once it is in use; without them, nothing is offered that needs it.
-    pub fn begin(&self, host: &str, tls: Option<TlsFacts>, address: IpAddr) -> Box<Login> {
-        let policy = self.inner.hosts.get(host).cloned().unwrap_or_default();
-        let offer = Offer::new(host, &policy, tls.as_ref());
-        let context = Context {
-            host: host.to_owned(),
-            offer,
-            tls,
-        };
-        Box::new(Login {
-            address,
-            context,
-            exchange: None,
-            failures: 0,
-        })
+    pub fn begin(&self, host: &str, tls: Option<TlsFacts>, address: IpAddr) -> Login {
+        let protection = tls.as_ref().map(TlsFacts::protection);
+        let offer = self.offer(host, protection.as_ref());
+        let host = host.to_owned();
+        Login::new(address, Context { host, offer, tls })
     }
 
     /// Makes one step of a login: what the client asked for goes in, what it is told comes out.
-    pub fn step(&self, mut login: Box<Login>, request: Request) -> Step {
+    pub fn step(&self, mut login: Login, request: Request) -> Step {
         match self.receive(&mut login, request) {
             Ok(Outcome::Find(wanted)) => {
                 let this = self.clone();
@@ -146,26 +149,15 @@ impl Authenticator {
     }
 
     fn receive(&self, login: &mut Login, request: Request) -> Result<Outcome, Refusal> {
-        if let Request::Abort = request {
-            return Ok(Outcome::Failure(SaslCondition::Aborted.into()));
-        }
-        if self
-            .inner
-            .limiter
-            .lock()
-            .is_blocked(login.address, self.inner.clock.now())
-        {
-            let text = Some("too many failed logins; try again later");
-            let condition = SaslCondition::TemporaryAuthFailure;
-            return Err(Refusal {
-                failure: Failure { condition, text },
-                result: LoginResult::Policy,
-            });
-        }
         match request {
             Request::Start { mechanism, initial } => {
                 let initial = initial.map(Zeroizing::new);
-                start(login, &mechanism)?;
+                // A running exchange is discarded (RFC 6120 §6.4.2).
+                login.set_exchange(None);
+                let mechanism = offered(login.offer(), &mechanism)?;
+                self.admit(login, mechanism)?;
+                let entropy = Entropy::random().map_err(|_| Refusal::internal())?;
+                login.set_exchange(Some(Exchange::new(mechanism, entropy)));
                 Ok(login.with_exchange(|exchange, context| match &initial {
                     Some(initial) => exchange.receive(context, initial),
                     None => exchange.invite(context),
@@ -173,22 +165,40 @@ impl Authenticator {
             }
             Request::Response(message) => {
                 let message = Zeroizing::new(message);
+                if let Some(mechanism) = login.mechanism() {
+                    self.admit(login, mechanism)?;
+                }
                 Ok(login.with_exchange(|exchange, context| exchange.receive(context, &message)))
             }
             Request::Abort => Ok(Outcome::Failure(SaslCondition::Aborted.into())),
         }
     }
 
+    /// Refuses an address that has failed too often.
+    fn admit(&self, login: &Login, mechanism: Mechanism) -> Result<(), Refusal> {
+        let now = self.inner.clock.now();
+        if !self.inner.limiter.lock().is_blocked(login.address(), now) {
+            return Ok(());
+        }
+        Err(Refusal {
+            failure: Failure {
+                condition: SaslCondition::TemporaryAuthFailure,
+                text: Some("too many failed logins; try again later"),
+            },
+            mechanism: Some(mechanism),
+            result: LoginResult::Policy,
+            close: true,
+        })
+    }
+
     /// Finds the wanted keys, and goes on to where the client's next message is awaited.
     async fn find(&self, login: &mut Login, wanted: Wanted) -> Result<Outcome, Refusal> {
-        let found = self
-            .look_up(&login.context.host, &wanted)
-            .await
-            .map_err(|_| Refusal::temporary(LoginResult::StoreError))?;
+        let found = self.look_up(login.host(), &wanted).await;
+        let found = found.map_err(|_| Refusal::temporary(LoginResult::StoreError))?;
         match login.with_exchange(|exchange, context| exchange.found(context, found)) {
             Outcome::Verify(check) => {
                 let right = self.inner.hashing.run(move || check.run()).await;
-                let right = right.map_err(|_| Refusal::temporary(LoginResult::Internal))?;
+                let right = right.map_err(|_| Refusal::internal())?;
                 Ok(login.with_exchange(|exchange, _| exchange.verified(right)))
             }
             outcome => Ok(outcome),
@@ -203,42 +213,25 @@ impl Authenticator {
             Some(account) => self.inner.store.credentials(account).await?,
             None => None,
         };
-        Ok(match credentials {
-            Some(credentials) => Found {
-                keys: credentials.keys(wanted.hash).clone(),
-                known: true,
-            },
-            None => Found {
-                keys: decoy,
-                known: false,
-            },
-        })
+        let (keys, known) = match credentials {
+            Some(credentials) => (credentials.keys(wanted.hash).clone(), true),
+            None => (decoy, false),
+        };
+        Ok(Found { keys, known })
     }
 
     /// Turns an outcome into a reply, and counts it.
-    fn settle(
-        &self,
-        mut login: Box<Login>,
-        outcome: Result<Outcome, Refusal>,
-    ) -> (Box<Login>, Reply) {
+    fn settle(&self, mut login: Login, outcome: Result<Outcome, Refusal>) -> (Login, Reply) {
         let refusal = match outcome {
             Ok(Outcome::Challenge(challenge)) => return (login, Reply::Challenge(challenge)),
             Ok(Outcome::Success(success)) => {
-                let mechanism = MechanismLabel(Some(success.mechanism));
-                self.inner
-                    .metrics
-                    .logins
-                    .of(mechanism, LoginResult::Success)
-                    .increment();
-                login.exchange = None;
+                self.count(Some(success.mechanism), LoginResult::Success);
+                login.set_exchange(None);
                 return (login, Reply::Success(success));
             }
-            Ok(Outcome::Failure(failure)) => Refusal {
-                failure,
-                result: LoginResult::AuthFailed,
-            },
+            Ok(Outcome::Failure(failure)) => Refusal::new(failure, LoginResult::AuthFailed),
             // They are dealt with where they arise.
-            Ok(Outcome::Find(_) | Outcome::Verify(_)) => Refusal::temporary(LoginResult::Internal),
+            Ok(Outcome::Find(_) | Outcome::Verify(_)) => Refusal::internal(),
             Err(refusal) => refusal,
         };
         let reply = self.refuse(&mut login, &refusal);
@@ -246,30 +239,20 @@ impl Authenticator {
     }
 
     fn refuse(&self, login: &mut Login, refusal: &Refusal) -> Reply {
-        let mechanism = login.exchange.take().map(|exchange| exchange.mechanism());
-        self.inner
-            .metrics
-            .logins
-            .of(MechanismLabel(mechanism), refusal.result)
-            .increment();
+        let mechanism = login.mechanism().or(refusal.mechanism);
+        login.set_exchange(None);
+        self.count(mechanism, refusal.result);
         let Failure { condition, text } = refusal.failure;
         if condition == SaslCondition::NotAuthorized {
-            let mut limiter = self.inner.limiter.lock();
-            limiter.failed(login.address, self.inner.clock.now());
-            let networks = i64::try_from(limiter.networks()).unwrap_or(i64::MAX);
-            drop(limiter);
-            self.inner.metrics.addresses.set(networks);
+            self.remember_failure(login.address());
         }
-        login.failures += 1;
-        let blocked = refusal.result == LoginResult::Policy && text.is_some();
         // A certificate does not get better by another attempt (XEP-0178 step 11).
-        let external = mechanism == Some(Mechanism::External);
-        let close = blocked || external || login.failures > self.inner.retries;
-        let mechanism = mechanism.map_or("none", Mechanism::name);
+        let certified = mechanism == Some(Mechanism::External);
+        let close = refusal.close || (certified && refusal.result == LoginResult::AuthFailed);
         tracing::debug!(
-            host = login.context.host,
-            address = %login.address,
-            mechanism,
+            host = login.host(),
+            address = %login.address(),
+            mechanism = MechanismLabel(mechanism).value(),
             condition = condition.as_str(),
             close,
             "login refused"
@@ -279,6 +262,22 @@ impl Authenticator {
             text,
             close,
         }
+    }
+
+    fn remember_failure(&self, address: IpAddr) {
+        let mut limiter = self.inner.limiter.lock();
+        limiter.failed(address, self.inner.clock.now());
+        let networks = i64::try_from(limiter.networks()).unwrap_or(i64::MAX);
+        drop(limiter);
+        self.inner.metrics.addresses.set(networks);
+    }
+
+    fn count(&self, mechanism: Option<Mechanism>, result: LoginResult) {
+        self.inner
+            .metrics
+            .logins
+            .of(MechanismLabel(mechanism), result)
+            .increment();
     }
 }
 
@@ -290,39 +289,39 @@ impl fmt::Debug for Authenticator {
     }
 }
 
-/// Begins an exchange by the mechanism of this name, if it is offered. One that runs is discarded (RFC
-/// 6120 §6.4.2), which counts as a failure.
-fn start(login: &mut Login, name: &str) -> Result<(), Refusal> {
-    if login.exchange.take().is_some() {
-        login.failures += 1;
-    }
+/// The mechanism of this name, if it is offered.
+fn offered(offer: &Offer, name: &str) -> Result<Mechanism, Refusal> {
     let mechanism = Mechanism::named(name);
-    let offer = &login.context.offer;
     let condition = match mechanism {
-        Some(mechanism) if offer.mechanisms().contains(&mechanism) => {
-            let entropy =
-                Entropy::random().map_err(|_| Refusal::temporary(LoginResult::Internal))?;
-            login.exchange = Some(Exchange::new(mechanism, entropy));
-            return Ok(());
-        }
+        Some(mechanism) if offer.mechanisms().contains(&mechanism) => return Ok(mechanism),
         Some(Mechanism::Plain) if !offer.is_encrypted() => SaslCondition::EncryptionRequired,
         Some(Mechanism::Plain) => SaslCondition::MechanismTooWeak,
         _ => SaslCondition::InvalidMechanism,
     };
     Err(Refusal {
-        failure: condition.into(),
-        result: LoginResult::Policy,
+        mechanism,
+        ..Refusal::new(condition.into(), LoginResult::Policy)
     })
 }
 
 // === impl Refusal ===
 
 impl Refusal {
-    fn temporary(result: LoginResult) -> Self {
+    fn new(failure: Failure, result: LoginResult) -> Self {
         Self {
-            failure: SaslCondition::TemporaryAuthFailure.into(),
+            failure,
+            mechanism: None,
             result,
+            close: false,
         }
+    }
+
+    fn temporary(result: LoginResult) -> Self {
+        Self::new(SaslCondition::TemporaryAuthFailure.into(), result)
+    }
+
+    fn internal() -> Self {
+        Self::temporary(LoginResult::Internal)
     }
 }
 

@@ -12,9 +12,6 @@ pub struct Config {
     /// costs the client. Accounts keep their count until their password is set again, which tells them
     /// apart from accounts that do not exist.
     pub iterations: u32,
-    /// How often a client may try again on one stream after a failed login, from 2 to 5 (RFC 6120
-    /// §6.4.5).
-    pub retries: u32,
     /// How many failed logins are borne from one address (IPv6: one /64 network) in `window_seconds`.
     pub failures_per_address: u32,
     /// In how many seconds an address that failed as often as it may is like new.
@@ -45,9 +42,6 @@ pub enum ConfigError {
     /// Fewer iterations than RFC 7677 §4 allows, or more than clients would bear.
     #[error("auth.iterations must be from 4096 to 10000000")]
     Iterations,
-    /// Outside of what RFC 6120 §6.4.5 allows.
-    #[error("auth.retries must be from 2 to 5")]
-    Retries,
     /// A limit that would lock everybody out.
     #[error("auth.{0} must be at least 1")]
     Zero(&'static str),
@@ -59,7 +53,6 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             iterations: 10_000,
-            retries: 3,
             failures_per_address: 20,
             window_seconds: 60,
             addresses: 65_536,
@@ -74,9 +67,6 @@ impl Config {
     pub fn validate(&self) -> Result<(), ConfigError> {
         if !(4096..=10_000_000).contains(&self.iterations) {
             return Err(ConfigError::Iterations);
-        }
-        if !(2..=5).contains(&self.retries) {
-            return Err(ConfigError::Retries);
         }
         let at_least_one = [
             ("failures_per_address", self.failures_per_address == 0),
@@ -121,13 +111,13 @@ mod tests {
     }
 
     #[test]
-    fn retries_stay_within_rfc_6120_s6_4_5() {
+    fn values_that_would_weaken_passwords_or_lock_everybody_out_are_refused() {
         assert_eq!(Config::default().validate(), Ok(()));
         let config = Config {
-            retries: 6,
+            iterations: 1000,
             ..Config::default()
         };
-        assert_eq!(config.validate(), Err(ConfigError::Retries));
+        assert_eq!(config.validate(), Err(ConfigError::Iterations));
         let config = Config {
             addresses: 0,
             ..Config::default()

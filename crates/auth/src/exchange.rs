@@ -10,10 +10,10 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use rookery_stanza::BareJid;
 use rookery_storage::{ScramHash, ScramKeys};
+use rookery_stream::SaslCondition;
 use zeroize::Zeroizing;
 
 use crate::anonymous;
-use crate::condition::SaslCondition;
 use crate::external;
 use crate::identity::Claim;
 use crate::mechanism::Mechanism;

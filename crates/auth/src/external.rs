@@ -1,8 +1,8 @@
 //! EXTERNAL: the client's certificate says who it is (RFC 4422 Appendix A, XEP-0178).
 
 use rookery_stanza::BareJid;
+use rookery_stream::SaslCondition;
 
-use crate::condition::SaslCondition;
 use crate::identity::authorization_identity;
 use crate::offer::TlsFacts;
 

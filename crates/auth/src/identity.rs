@@ -1,8 +1,8 @@
 //! Who a client claims to be, and as whom it may act (RFC 6120 §6.3.7, §6.3.8).
 
 use rookery_stanza::BareJid;
+use rookery_stream::SaslCondition;
 
-use crate::condition::SaslCondition;
 use crate::saslprep::{Strings, saslprep};
 
 /// An authentication identity at one host, prepared.

@@ -2,20 +2,18 @@
 //!
 //! One connection logs in by way of a [`Login`]:
 //!
-//! 1. [`Authenticator::begin`] makes it, once TLS is established or left out; [`Login::offer`] says what
-//!    the stream features list (RFC 6120 §6.4.1, XEP-0440).
+//! 1. [`Authenticator::offer`] says what the stream features list (RFC 6120 §6.4.1, XEP-0440), and
+//!    [`Authenticator::begin`] makes the login, once TLS is established or left out.
 //! 2. [`Authenticator::step`] takes the login and what the client sent, and gives back the login with a
 //!    [`Reply`]: at once, or as a future when the store or a password has to be asked.
-//! 3. A [`Reply::Success`] ends it. A [`Reply::Failure`] leaves the client another attempt, unless it
-//!    says that the stream is to be closed.
+//! 3. A [`Reply::Success`] ends it. A [`Reply::Failure`] leaves the client another attempt, as far as the
+//!    stream bears it, unless it says that the stream is to be closed.
 //!
 //! [`Exchange`] is one SASL exchange without I/O; each mechanism has a file of its own.
 
 mod accounts;
 mod anonymous;
 mod authenticator;
-mod certificate;
-mod condition;
 mod config;
 mod decoy;
 mod exchange;
@@ -31,11 +29,11 @@ mod password;
 mod plain;
 mod saslprep;
 pub mod scram;
+#[cfg(test)]
+mod tests;
 
 pub use accounts::{AccountError, Accounts, NewAccount};
 pub use authenticator::{Authenticator, Services, Step};
-pub use certificate::xmpp_addresses;
-pub use condition::SaslCondition;
 pub use config::{Config, ConfigError, HostConfig};
 pub use exchange::{
     Context, Entropy, Exchange, Failure, Found, Outcome, PasswordCheck, Success, Wanted,
@@ -44,6 +42,6 @@ pub use hashing::{Hashing, HashingError};
 pub use identity::Claim;
 pub use login::{Login, Reply, Request};
 pub use mechanism::Mechanism;
-pub use offer::{ChannelBinding, Offer, TlsFacts};
+pub use offer::{ChannelBinding, Offer, Protection, TlsFacts};
 pub use password::{PasswordError, Salts, derive, verify};
 pub use saslprep::{SaslprepError, Strings, saslprep};

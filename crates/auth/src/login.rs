@@ -2,18 +2,21 @@
 
 use std::net::IpAddr;
 
-use crate::condition::SaslCondition;
+use rookery_stream::SaslCondition;
+
 use crate::exchange::{Context, Exchange, Outcome, Success};
 use crate::mechanism::Mechanism;
 use crate::offer::Offer;
 
-/// The state of logging in on one stream, from its features to success. Drop it then.
+/// The state of logging in on one stream, from its features to success. Drop it then. Cheap to move.
 #[derive(Debug)]
-pub struct Login {
-    pub(crate) address: IpAddr,
-    pub(crate) context: Context,
-    pub(crate) exchange: Option<Exchange>,
-    pub(crate) failures: u32,
+pub struct Login(Box<Progress>);
+
+#[derive(Debug)]
+struct Progress {
+    address: IpAddr,
+    context: Context,
+    exchange: Option<Exchange>,
 }
 
 /// What the client asks for (RFC 6120 §6.4). Base 64 is removed, and a lone `=` is an empty message.
@@ -44,7 +47,7 @@ pub enum Reply {
         condition: SaslCondition,
         /// Words for people.
         text: Option<&'static str>,
-        /// Whether the stream is to be closed after it, with `policy-violation` (§6.4.5).
+        /// Whether the stream is to be closed after it, and no other attempt allowed (§6.4.5).
         close: bool,
     },
 }
@@ -52,19 +55,37 @@ pub enum Reply {
 // === impl Login ===
 
 impl Login {
-    /// What the stream features list: the same for as long as the stream lives.
+    pub(crate) fn new(address: IpAddr, context: Context) -> Self {
+        Self(Box::new(Progress {
+            address,
+            context,
+            exchange: None,
+        }))
+    }
+
+    /// What the stream features have listed.
     pub fn offer(&self) -> &Offer {
-        &self.context.offer
+        &self.0.context.offer
     }
 
     /// The host that is logged in to.
     pub fn host(&self) -> &str {
-        &self.context.host
+        &self.0.context.host
+    }
+
+    /// Whence the client comes.
+    pub fn address(&self) -> IpAddr {
+        self.0.address
     }
 
     /// The mechanism of the running exchange.
     pub fn mechanism(&self) -> Option<Mechanism> {
-        self.exchange.as_ref().map(Exchange::mechanism)
+        self.0.exchange.as_ref().map(Exchange::mechanism)
+    }
+
+    /// Begins an exchange, or ends the one that runs.
+    pub(crate) fn set_exchange(&mut self, exchange: Option<Exchange>) {
+        self.0.exchange = exchange;
     }
 
     /// Hands something to the running exchange. Without one, a response is out of place (§6.4.3).
@@ -72,8 +93,11 @@ impl Login {
         &mut self,
         step: impl FnOnce(&mut Exchange, &Context) -> Outcome,
     ) -> Outcome {
-        match &mut self.exchange {
-            Some(exchange) => step(exchange, &self.context),
+        let Progress {
+            context, exchange, ..
+        } = &mut *self.0;
+        match exchange {
+            Some(exchange) => step(exchange, context),
             None => Outcome::Failure(SaslCondition::MalformedRequest.into()),
         }
     }

@@ -16,8 +16,17 @@ pub struct TlsFacts {
     pub exporter: Option<[u8; 32]>,
     /// The channel binding `tls-server-end-point` (RFC 5929 §4).
     pub server_end_point: Option<Vec<u8>>,
-    /// The accounts named by the client's certificate (RFC 6120 §13.7.1.4, see
-    /// [`xmpp_addresses`](crate::xmpp_addresses)), given that its chain was verified.
+    /// The accounts named by the client's certificate (RFC 6120 §13.7.1.4), given that its chain was
+    /// verified.
+    pub identities: Vec<BareJid>,
+}
+
+/// What of these facts the offer depends on: which channel bindings there are, not their data.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Protection {
+    /// The types of channel binding that the session has.
+    pub channel_bindings: Vec<ChannelBinding>,
+    /// The accounts named by the client's verified certificate.
     pub identities: Vec<BareJid>,
 }
 
@@ -41,7 +50,8 @@ pub struct Offer {
 // === impl ChannelBinding ===
 
 impl ChannelBinding {
-    const ALL: [Self; 2] = [Self::TlsExporter, Self::TlsServerEndPoint];
+    /// All of them, strongest first.
+    pub const ALL: [Self; 2] = [Self::TlsExporter, Self::TlsServerEndPoint];
 
     /// Its registered name (RFC 5056 §7).
     pub fn name(self) -> &'static str {
@@ -70,31 +80,41 @@ impl TlsFacts {
 
     /// The accounts at `host` that the client's certificate names.
     pub(crate) fn identities_at(&self, host: &str) -> impl Iterator<Item = &BareJid> {
-        self.identities
-            .iter()
-            .filter(move |jid| jid.domain() == host && jid.local().is_some())
+        at_host(&self.identities, host)
+    }
+
+    /// What of the facts the offer depends on.
+    pub fn protection(&self) -> Protection {
+        let available = |binding: &ChannelBinding| self.binding(*binding).is_some();
+        Protection {
+            channel_bindings: ChannelBinding::ALL.into_iter().filter(available).collect(),
+            identities: self.identities.clone(),
+        }
     }
 }
 
 // === impl Offer ===
 
 impl Offer {
-    /// What `host` offers over a connection with these facts; without any, the connection is in clear.
-    pub fn new(host: &str, policy: &HostConfig, tls: Option<&TlsFacts>) -> Self {
-        let available =
-            |binding: &ChannelBinding| tls.is_some_and(|tls| tls.binding(*binding).is_some());
+    /// What `host` offers over a connection that is protected like this, or by nothing.
+    pub fn new(host: &str, policy: &HostConfig, protection: Option<&Protection>) -> Self {
+        let available = |binding: &ChannelBinding| {
+            protection.is_some_and(|protection| protection.channel_bindings.contains(binding))
+        };
         let channel_bindings: Vec<_> = ChannelBinding::ALL.into_iter().filter(available).collect();
-        let certified = tls.is_some_and(|tls| tls.identities_at(host).next().is_some());
+        let encrypted = protection.is_some();
+        let certified = protection
+            .is_some_and(|protection| at_host(&protection.identities, host).next().is_some());
         let offered = |mechanism: &Mechanism| match mechanism {
             Mechanism::External => certified,
-            Mechanism::Plain => policy.plain && tls.is_some(),
+            Mechanism::Plain => policy.plain && encrypted,
             Mechanism::Anonymous => policy.anonymous,
             scram => !scram.is_plus() || !channel_bindings.is_empty(),
         };
         Self {
             mechanisms: Mechanism::ALL.into_iter().filter(offered).collect(),
             channel_bindings,
-            encrypted: tls.is_some(),
+            encrypted,
         }
     }
 
@@ -132,16 +152,24 @@ impl Offer {
     }
 }
 
+/// The accounts at one host.
+fn at_host<'a>(accounts: &'a [BareJid], host: &str) -> impl Iterator<Item = &'a BareJid> {
+    accounts
+        .iter()
+        .filter(move |jid| jid.domain() == host && jid.local().is_some())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn tls() -> TlsFacts {
-        TlsFacts {
+    fn tls() -> Protection {
+        let facts = TlsFacts {
             exporter: Some([7; 32]),
             server_end_point: Some(vec![8; 32]),
             identities: Vec::new(),
-        }
+        };
+        facts.protection()
     }
 
     fn names(offer: &Offer) -> Vec<&'static str> {
@@ -163,7 +191,7 @@ mod tests {
         let offer = Offer::new(
             "localhost",
             &HostConfig::default(),
-            Some(&TlsFacts::default()),
+            Some(&Protection::default()),
         );
         assert_eq!(
             names(&offer),
@@ -192,7 +220,7 @@ mod tests {
     #[test]
     fn external_comes_first_and_only_for_a_certificate_of_this_host() {
         let identities = vec![BareJid::parse("juliet@example.com").unwrap()];
-        let tls = TlsFacts {
+        let tls = Protection {
             identities,
             ..tls()
         };
@@ -233,9 +261,9 @@ mod tests {
     #[test]
     fn the_downgrade_hash_changes_with_every_part_of_the_offer() {
         let whole = Offer::new("localhost", &HostConfig::default(), Some(&tls()));
-        let fewer = TlsFacts {
-            exporter: None,
-            ..tls()
+        let fewer = Protection {
+            channel_bindings: vec![ChannelBinding::TlsServerEndPoint],
+            identities: Vec::new(),
         };
         let fewer = Offer::new("localhost", &HostConfig::default(), Some(&fewer));
         let no_plain = HostConfig {

@@ -1,8 +1,7 @@
 //! PLAIN: the password itself (RFC 4616).
 
+use rookery_stream::SaslCondition;
 use zeroize::Zeroizing;
-
-use crate::condition::SaslCondition;
 
 /// The one message of the mechanism (RFC 4616 §2).
 #[derive(Debug)]

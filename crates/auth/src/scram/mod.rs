@@ -7,13 +7,11 @@
 pub(crate) mod hash;
 mod message;
 mod server;
-#[cfg(test)]
-mod tests;
 
 pub use message::{ClientFinal, ClientFirst, Flag};
 pub use server::{Channel, ServerFinal, ServerFirst};
 
-use crate::condition::SaslCondition;
+use rookery_stream::SaslCondition;
 
 /// Why a SCRAM exchange fails; the words are those of `server-error-value` (RFC 5802 §7) where it has
 /// some.
