@@ -1,0 +1,170 @@
+//! Resources come and go (RFC 6120 §7).
+
+use rookery_delivery::{Close, Delivery, Refusal, SessionId, SessionKey};
+use rookery_stanza::{Condition, ErrorType, Jid, StanzaError};
+
+use super::effect::{Effect, Effects, Step};
+use super::{Account, Bind, Scene, Standing};
+use crate::config::Conflict;
+
+/// A session that gets its resource once the session that has it is gone.
+#[derive(Debug)]
+pub(super) struct Pending {
+    session: SessionId,
+    jid: Jid,
+}
+
+impl Account {
+    /// A client asks for a resource (§7.6, §7.7).
+    pub(super) fn bind(&mut self, bind: Bind, scene: &Scene<'_>, out: &mut Effects) {
+        let session = bind.session;
+        match self.allot(bind, scene) {
+            Ok((jid, None)) => self.admit(session, jid, out),
+            Ok((jid, Some(old))) => {
+                self.displace(old, out);
+                // Of two that wait for the same resource, the later one gets it.
+                while let Some(at) = self.pending.iter().position(|pending| pending.jid == jid) {
+                    let earlier = self.pending.swap_remove(at);
+                    let error = Box::new(Condition::Conflict.into());
+                    out.push(Effect::Bound(earlier.session, Err(error)));
+                }
+                self.pending.push(Pending { session, jid });
+            }
+            Err(error) => out.push(Effect::Bound(session, Err(Box::new(error)))),
+        }
+    }
+
+    /// The full JID for a client, and the session that has to end first.
+    fn allot(
+        &mut self,
+        bind: Bind,
+        scene: &Scene<'_>,
+    ) -> Result<(Jid, Option<SessionId>), StanzaError> {
+        if !self.exists() {
+            if !self.host(scene).is_some_and(|host| host.anonymous) {
+                return Err(Condition::NotAllowed.into());
+            }
+            self.standing = Standing::Guest;
+        }
+        let config = &scene.rules.config;
+        let random = |random: &str| {
+            self.jid
+                .with_resource(random)
+                .map_err(|_| Condition::InternalServerError)
+        };
+        // §7.7.2.1: of zero length, or against the rules of RFC 7622.
+        let jid = match bind.resource.as_deref() {
+            None => random(&bind.random)?,
+            Some(resource) => self
+                .jid
+                .with_resource(resource)
+                .map_err(|_| Condition::BadRequest)?,
+        };
+        let old = self.sessions.at(&jid).map(|session| session.key.id);
+        let (jid, old) = match (old, config.resource_conflict) {
+            (None, _) => (jid, None),
+            (Some(old), Conflict::TerminateOld) => return Ok((jid, Some(old))),
+            (Some(_), Conflict::NewResource) => (random(&bind.random)?, None),
+            (Some(_), Conflict::DenyNew) => {
+                // §7.7.2.2
+                return Err(StanzaError::new(Condition::Conflict).with_type(ErrorType::Modify));
+            }
+        };
+        if self.sessions.len() + self.pending.len() >= config.sessions_per_account {
+            return Err(Condition::ResourceConstraint.into()); // §7.6.2.1
+        }
+        Ok((jid, old))
+    }
+
+    fn admit(&mut self, session: SessionId, jid: Jid, out: &mut Effects) {
+        if self.sessions.is_empty() {
+            out.push(Effect::Online(true));
+        }
+        self.sessions.add(SessionKey {
+            jid: jid.clone(),
+            id: session,
+        });
+        out.push(Effect::Bound(session, Ok(jid)));
+    }
+
+    /// Ends a session whose resource another one gets.
+    fn displace(&mut self, old: SessionId, out: &mut Effects) {
+        if let Some(session) = self.sessions.get_mut(old)
+            && !session.is_held()
+        {
+            session.hold();
+            out.push(Effect::Expire(old));
+        }
+        out.push(Effect::Close(old, Close::Conflict));
+    }
+
+    /// A session has ended. Contacts are told (RFC 6121 §4.5.2), whoever waited for the resource gets it,
+    /// and what the client did not get finds another way.
+    pub(super) fn unbound(
+        &mut self,
+        key: &SessionKey,
+        undelivered: Vec<Delivery>,
+        scene: &Scene<'_>,
+        step: &mut Step,
+    ) {
+        let mut ended = self.sessions.remove(key.id);
+        let mut returned = undelivered;
+        if let Some(session) = &mut ended {
+            returned.extend(session.take_held());
+            step.now().push(Effect::Forget(key.id));
+            if session.presence.take().is_some() {
+                self.gone_offline(&session.key.jid, scene, step.now());
+            }
+            if self.sessions.is_empty() {
+                step.now().push(Effect::Online(false));
+            }
+            self.offline.abandon(key.id);
+            self.admit_next(&key.jid, step.now());
+        }
+        for delivery in returned {
+            self.returned(delivery, ended.as_ref(), scene, step);
+        }
+        self.replay_to_any(step);
+    }
+
+    /// Gives a resource that became free to the session that waits for it.
+    fn admit_next(&mut self, jid: &Jid, out: &mut Effects) {
+        if let Some(at) = self.pending.iter().position(|pending| pending.jid == *jid) {
+            let next = self.pending.swap_remove(at);
+            self.admit(next.session, next.jid, out);
+        }
+    }
+
+    /// A session did not take a batch. It gets nothing more, and its batch waits until it has unbound, so
+    /// that what it has queued already comes first.
+    pub(super) fn refused(
+        &mut self,
+        id: SessionId,
+        why: Refusal,
+        batch: Vec<Delivery>,
+        scene: &Scene<'_>,
+        step: &mut Step,
+    ) {
+        let Some(session) = self.sessions.get_mut(id) else {
+            for delivery in batch {
+                self.returned(delivery, None, scene, step);
+            }
+            return;
+        };
+        if !session.is_held() {
+            step.now().push(Effect::Expire(id));
+        }
+        session.hold_back(batch);
+        if why == Refusal::Busy {
+            step.now().push(Effect::Close(id, Close::SlowConsumer));
+        }
+    }
+
+    /// A session had its time to unbind; if it is still there, it never will.
+    pub(super) fn expired(&mut self, id: SessionId, scene: &Scene<'_>, step: &mut Step) {
+        if let Some(session) = self.sessions.get(id) {
+            let key = session.key.clone();
+            self.unbound(&key, Vec::new(), scene, step);
+        }
+    }
+}

@@ -1,0 +1,77 @@
+//! What follows when the store has answered.
+
+use rookery_stanza::{ParseError, Stanza, ns};
+use rookery_storage::Queued;
+use rookery_xml::{Limits, StreamNamespaces};
+
+use super::Account;
+use super::effect::{Change, Effects, Step, Write};
+
+/// The store's answer to one change.
+#[derive(Debug)]
+pub(crate) enum Stored {
+    /// It is durable.
+    Done,
+    /// There is no room, or no such account.
+    Refused,
+    /// The store failed: the change was made or it was not.
+    Failed,
+    /// The messages that were asked for.
+    Page(Vec<Queued>),
+}
+
+impl Account {
+    /// Takes the store's answer to a write, and adds what is to be done now.
+    pub(crate) fn stored(&mut self, write: Write, answer: Stored, step: &mut Step) {
+        let Write {
+            change,
+            then,
+            refused,
+            failed,
+        } = write;
+        match (change, answer) {
+            (Change::Read(_), Stored::Page(page)) => self.page(page, step),
+            (Change::Read(_), _) => self.page_failed(),
+            // What could not be removed is handed over once more.
+            (Change::Remove(_), _) => {}
+            (Change::Roster(update), Stored::Done) => {
+                self.roster.apply(update);
+                step.append(then);
+            }
+            (Change::Append(_), Stored::Done) => {
+                step.append(then);
+                self.kept(step);
+            }
+            (_, Stored::Refused) => step.append(refused),
+            (_, Stored::Failed | Stored::Page(_)) => step.append(failed),
+        }
+    }
+}
+
+impl Step {
+    /// Adds effects at the end.
+    pub(crate) fn append(&mut self, mut effects: Effects) {
+        self.now().0.append(&mut effects.0);
+    }
+}
+
+/// A stanza as it is stored: as it would be written to a client.
+pub(super) fn write(stanza: &Stanza) -> Vec<u8> {
+    let mut xml = Vec::with_capacity(stanza.size());
+    stanza.write(&mut xml);
+    xml
+}
+
+/// A stanza that was stored.
+pub(super) fn read(xml: Vec<u8>) -> Result<Stanza, ParseError> {
+    // It has passed the limits of the stream that it came from.
+    let limits = Limits {
+        max_stanza_bytes: usize::MAX,
+        ..Limits::default()
+    };
+    Stanza::parse(
+        xml.into(),
+        &StreamNamespaces::with_default(ns::CLIENT),
+        &limits,
+    )
+}

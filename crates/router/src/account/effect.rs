@@ -1,0 +1,215 @@
+//! What an account wants done.
+
+use std::fmt;
+
+use futures_util::future::BoxFuture;
+use rookery_delivery::{Close, Delivery, SessionId};
+use rookery_stanza::{Condition, Jid, Kind, Stanza, StanzaError};
+use rookery_storage::{OfflineMessage, RosterUpdate};
+use rookery_xml::Element;
+
+use crate::metrics::Outcome;
+
+/// The result of an IQ request: the payload of the answer, if it has one, or an error.
+pub(crate) type Answered = Result<Option<Element>, StanzaError>;
+
+/// One thing to do.
+pub(crate) enum Effect {
+    /// Hand this to a session of the account.
+    Deliver(SessionId, Delivery),
+    /// Send this to the account in its `to`.
+    Route(Stanza),
+    /// Send this to each of these addresses.
+    FanOut {
+        /// What; its `to` is replaced.
+        stanza: Stanza,
+        /// The accounts.
+        to: Vec<Jid>,
+    },
+    /// Ask these accounts for their presence.
+    Probe {
+        /// The resource that asks.
+        from: Jid,
+        /// The accounts.
+        to: Vec<Jid>,
+    },
+    /// Return this to its sender with an error.
+    Bounce(Stanza, Box<StanzaError>),
+    /// Answer this request when the future is ready.
+    Later(Box<Stanza>, BoxFuture<'static, Answered>),
+    /// A message was taken up.
+    Accepted,
+    /// A stanza of this kind has left.
+    Settled(Kind, Outcome),
+    /// A stored message could not be read.
+    Unreadable,
+    /// Answer a request to bind.
+    Bound(SessionId, Result<Jid, Box<StanzaError>>),
+    /// Ask a session to end.
+    Close(SessionId, Close),
+    /// Tell the account when a session had its time to unbind.
+    Expire(SessionId),
+    /// The session is no longer bound.
+    Forget(SessionId),
+    /// The account got its first session (`true`) or lost its last (`false`).
+    Online(bool),
+}
+
+/// Things to do, in order.
+#[derive(Debug, Default)]
+pub(crate) struct Effects(pub(crate) Vec<Effect>);
+
+/// A change to the store, or a question to it, and what to do afterwards.
+#[derive(Debug)]
+pub(crate) struct Write {
+    /// What the store shall do.
+    pub(crate) change: Change,
+    /// When it is durable.
+    pub(crate) then: Effects,
+    /// When the store has no room or no such account.
+    pub(crate) refused: Effects,
+    /// When the store failed.
+    pub(crate) failed: Effects,
+}
+
+/// What the store shall do.
+#[derive(Debug)]
+pub(crate) enum Change {
+    /// Change the roster.
+    Roster(RosterUpdate),
+    /// Keep a message.
+    Append(OfflineMessage),
+    /// Read kept messages after this position.
+    Read(u64),
+    /// Remove kept messages up to and including this position.
+    Remove(u64),
+}
+
+/// What an account wants done about one input: effects, then writes, each with the effects that came
+/// after it.
+#[derive(Debug, Default)]
+pub(crate) struct Step {
+    /// At once.
+    pub(crate) effects: Effects,
+    /// After the store has answered, in order.
+    pub(crate) writes: Vec<(Write, Effects)>,
+}
+
+// === impl Effects ===
+
+impl Effects {
+    pub(crate) fn push(&mut self, effect: Effect) {
+        self.0.push(effect);
+    }
+
+    pub(crate) fn route(&mut self, stanza: Stanza) {
+        self.push(Effect::Route(stanza));
+    }
+
+    /// Returns a stanza to its sender. Whether it is one that may be answered at all is seen later.
+    pub(crate) fn bounce(&mut self, stanza: Stanza, error: impl Into<StanzaError>) {
+        self.push(Effect::Bounce(stanza, Box::new(error.into())));
+    }
+
+    pub(crate) fn settled(&mut self, kind: Kind, outcome: Outcome) {
+        self.push(Effect::Settled(kind, outcome));
+    }
+
+    /// The stanza is ignored.
+    pub(crate) fn ignore(&mut self, stanza: &Stanza) {
+        self.settled(stanza.kind, Outcome::Dropped);
+    }
+
+    /// Answers a request with a result or an error.
+    pub(crate) fn answer(&mut self, request: Stanza, answer: Answered) {
+        match answer {
+            Ok(payload) => {
+                self.settled(request.kind, Outcome::Local);
+                self.route(request.result_reply(payload));
+            }
+            Err(error) => self.bounce(request, error),
+        }
+    }
+}
+
+// === impl Write ===
+
+impl Write {
+    /// A change that nothing follows.
+    pub(crate) fn new(change: Change) -> Self {
+        Self {
+            change,
+            then: Effects::default(),
+            refused: Effects::default(),
+            failed: Effects::default(),
+        }
+    }
+
+    /// Returns `stanza` with an error when the store does not do it.
+    pub(crate) fn or_bounce(mut self, stanza: Stanza, refused: Condition) -> Self {
+        self.refused.bounce(stanza.clone(), refused);
+        self.failed.bounce(stanza, Condition::ResourceConstraint);
+        self
+    }
+}
+
+// === impl Step ===
+
+impl Step {
+    /// Where the next effect goes: behind everything that was asked for so far.
+    pub(crate) fn now(&mut self) -> &mut Effects {
+        match self.writes.last_mut() {
+            Some((_, after)) => after,
+            None => &mut self.effects,
+        }
+    }
+
+    /// Asks the store.
+    pub(crate) fn write(&mut self, write: Write) {
+        self.writes.push((write, Effects::default()));
+    }
+
+    /// Whether nothing may be handled before the store has answered: later inputs depend on the answer.
+    pub(crate) fn ends_batch(&self) -> bool {
+        self.writes
+            .iter()
+            .any(|(write, _)| matches!(write.change, Change::Roster(_) | Change::Read(_)))
+    }
+}
+
+impl fmt::Debug for Effect {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Deliver(session, delivery) => f
+                .debug_tuple("Deliver")
+                .field(session)
+                .field(delivery)
+                .finish(),
+            Self::Route(stanza) => f.debug_tuple("Route").field(stanza).finish(),
+            Self::FanOut { stanza, to } => f
+                .debug_struct("FanOut")
+                .field("stanza", stanza)
+                .field("to", to)
+                .finish(),
+            Self::Probe { from, to } => f
+                .debug_struct("Probe")
+                .field("from", from)
+                .field("to", to)
+                .finish(),
+            Self::Bounce(stanza, error) => {
+                f.debug_tuple("Bounce").field(stanza).field(error).finish()
+            }
+            Self::Later(request, _) => f.debug_tuple("Later").field(request).finish(),
+            Self::Accepted => f.write_str("Accepted"),
+            Self::Settled(kind, outcome) => {
+                f.debug_tuple("Settled").field(kind).field(outcome).finish()
+            }
+            Self::Unreadable => f.write_str("Unreadable"),
+            Self::Bound(session, jid) => f.debug_tuple("Bound").field(session).field(jid).finish(),
+            Self::Close(session, why) => f.debug_tuple("Close").field(session).field(why).finish(),
+            Self::Expire(session) => f.debug_tuple("Expire").field(session).finish(),
+            Self::Forget(session) => f.debug_tuple("Forget").field(session).finish(),
+            Self::Online(online) => f.debug_tuple("Online").field(online).finish(),
+        }
+    }
+}

@@ -1,0 +1,21 @@
+//! What comes for the account (RFC 6121 §8.5).
+
+use rookery_stanza::{Kind, PresenceType, Stanza};
+
+use super::effect::Step;
+use super::{Account, Scene};
+
+impl Account {
+    /// Somebody sent a stanza to the account, to its bare or a full JID.
+    pub(super) fn received(&mut self, stanza: Stanza, scene: &Scene<'_>, step: &mut Step) {
+        match stanza.kind {
+            Kind::Message(kind) => self.message(stanza, kind, scene, step),
+            Kind::Iq(kind) => self.iq(stanza, kind, scene, step),
+            Kind::Presence(PresenceType::Probe) => self.probe_received(&stanza, scene, step.now()),
+            Kind::Presence(
+                PresenceType::Available | PresenceType::Unavailable | PresenceType::Error,
+            ) => self.presence_received(&stanza, step.now()),
+            Kind::Presence(kind) => self.subscription_received(stanza, kind, scene, step),
+        }
+    }
+}

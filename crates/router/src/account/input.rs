@@ -1,0 +1,96 @@
+//! What happens to an account.
+
+use rookery_delivery::{Delivery, Refusal, SessionId, SessionKey};
+use rookery_stanza::{Jid, Stanza};
+
+/// Something that happens to an account; handled strictly one after the other.
+#[derive(Debug)]
+pub(crate) enum Input {
+    /// A client asks for a resource.
+    Bind(Bind),
+    /// One of the account's clients sent this.
+    Sent {
+        /// The session that it came from.
+        session: SessionKey,
+        /// What.
+        stanza: Stanza,
+    },
+    /// Somebody sent this to the account.
+    Received(Stanza),
+    /// The server of a contact asks for presence, since the contact became available (RFC 6121 §4.3.1).
+    Probed {
+        /// The resource that became available.
+        from: Jid,
+    },
+    /// A session has ended.
+    Unbound {
+        /// Which.
+        session: SessionKey,
+        /// What its client did not get, in order.
+        undelivered: Vec<Delivery>,
+    },
+    /// A client has everything up to this position of the account's queue.
+    Confirmed {
+        /// Which session's client.
+        session: SessionId,
+        /// The position.
+        position: u64,
+    },
+    /// A session did not take what was handed to it.
+    Refused {
+        /// Which.
+        session: SessionId,
+        /// Why.
+        why: Refusal,
+        /// What it did not take, in order.
+        batch: Vec<Delivery>,
+    },
+    /// A session that was asked to end, or that is gone, had its time to unbind.
+    Expired(SessionId),
+}
+
+/// A client asks for a resource (RFC 6120 §7).
+#[derive(Debug)]
+pub(crate) struct Bind {
+    /// The session that will have it.
+    pub(crate) session: SessionId,
+    /// The resource that the client asked for.
+    pub(crate) resource: Option<String>,
+    /// A resource that nobody can guess, for when the server chooses (§7.6).
+    pub(crate) random: String,
+}
+
+// === impl Input ===
+
+impl Input {
+    /// Whether this means something to an account that has no session, so that its data must be read.
+    pub(crate) fn concerns_absent(&self) -> bool {
+        use rookery_stanza::{IqType, Kind, MessageType, PresenceType};
+        match self {
+            Self::Bind(_) | Self::Sent { .. } => true,
+            Self::Received(stanza) => match stanza.kind {
+                Kind::Message(MessageType::Error) => false,
+                Kind::Message(_) => true,
+                Kind::Presence(kind) => !matches!(
+                    kind,
+                    PresenceType::Available | PresenceType::Unavailable | PresenceType::Error
+                ),
+                Kind::Iq(kind) => matches!(kind, IqType::Get | IqType::Set),
+            },
+            // Messages that a session returns find another way also when the account was let go.
+            Self::Unbound { undelivered, .. } => !undelivered.is_empty(),
+            Self::Probed { .. }
+            | Self::Confirmed { .. }
+            | Self::Refused { .. }
+            | Self::Expired(_) => false,
+        }
+    }
+
+    /// Whether this may be refused when too much waits already: it can be answered with an error.
+    pub(crate) fn may_be_refused(&self) -> bool {
+        matches!(
+            self,
+            Self::Bind(_) | Self::Sent { .. } | Self::Received(_) | Self::Probed { .. }
+        )
+    }
+}

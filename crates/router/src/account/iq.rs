@@ -1,0 +1,113 @@
+//! Requests and their answers (RFC 6120 §8.2.3, §10.3.3; RFC 6121 §8.5).
+//!
+//! Every request gets exactly one answer: from the resource that it is delivered to, or from here.
+
+use std::sync::Arc;
+
+use rookery_extension::{Addressee, Answer, Host, IqContext, IqMethod, Relation};
+use rookery_stanza::{Condition, IqType, Jid, Kind, Stanza, ns};
+
+use super::effect::{Effect, Effects, Step};
+use super::{Account, Scene};
+
+impl Account {
+    /// An IQ to the account.
+    pub(super) fn iq(&mut self, stanza: Stanza, kind: IqType, scene: &Scene<'_>, step: &mut Step) {
+        match &stanza.to {
+            Some(to) if to.is_full() => self.iq_to_full(stanza, kind, step.now()),
+            // Answers to requests that the server made for the account: to roster pushes (§2.1.6).
+            _ if !kind.is_request() => step.now().ignore(&stanza),
+            _ => self.iq_to_account(stanza, scene, step),
+        }
+    }
+
+    /// RFC 6121 §8.5.3.
+    fn iq_to_full(&mut self, stanza: Stanza, kind: IqType, out: &mut Effects) {
+        let allowed = !kind.is_request() || self.may_request(&stanza);
+        let session = stanza.to.as_ref().and_then(|to| self.sessions.at_mut(to));
+        match session {
+            Some(session) if allowed => session.pass(stanza, out),
+            _ if kind.is_request() => out.bounce(stanza, Condition::ServiceUnavailable),
+            _ => out.ignore(&stanza),
+        }
+    }
+
+    /// §8.5.3.1: requests reach a resource only from those who know its presence anyway.
+    fn may_request(&self, stanza: &Stanza) -> bool {
+        let (Some(from), Some(to)) = (&stanza.from, &stanza.to) else {
+            return true;
+        };
+        self.may_see(from)
+            || self
+                .sessions
+                .at(to)
+                .is_some_and(|session| session.shares_with(from))
+    }
+
+    /// A request to the bare JID: the server answers for the account (§8.5.2.1.3).
+    pub(super) fn iq_to_account(&mut self, stanza: Stanza, scene: &Scene<'_>, step: &mut Step) {
+        if !self.exists() {
+            return step.now().bounce(stanza, Condition::ServiceUnavailable); // §8.5.1
+        }
+        if is_roster(&stanza) {
+            return self.roster_request(stanza, scene, step);
+        }
+        let Some(host) = self.host(scene) else {
+            return step.now().bounce(stanza, Condition::ServiceUnavailable);
+        };
+        let addressee = Addressee::Account(self.jid.clone(), self.relation(stanza.from.as_ref()));
+        answer(stanza, &addressee, host, scene, step.now());
+    }
+
+    fn relation(&self, from: Option<&Jid>) -> Relation {
+        match from {
+            None => Relation::Own,
+            Some(from) if self.is_own(from) => Relation::Own,
+            Some(from) if self.roster.is_subscriber(from) => Relation::Subscriber,
+            Some(_) => Relation::Stranger,
+        }
+    }
+}
+
+/// Lets the installed features answer a request; `service-unavailable` when none understands it.
+pub(super) fn answer(
+    request: Stanza,
+    addressee: &Addressee,
+    host: &Arc<Host>,
+    scene: &Scene<'_>,
+    out: &mut Effects,
+) {
+    let method = match request.kind {
+        Kind::Iq(IqType::Get) => IqMethod::Get,
+        Kind::Iq(IqType::Set) => IqMethod::Set,
+        _ => return out.ignore(&request),
+    };
+    let payload = request
+        .children()
+        .ok()
+        .and_then(|children| children.into_iter().next());
+    let (Some(payload), Some(from)) = (payload, &request.from) else {
+        return out.bounce(request, Condition::BadRequest);
+    };
+    let features = &scene.rules.features;
+    let context = IqContext {
+        method,
+        from,
+        addressee,
+        host,
+        features,
+    };
+    match features.answer(&payload, context) {
+        None => out.bounce(request, Condition::ServiceUnavailable),
+        Some(Answer::Now(result)) => out.answer(request, result),
+        Some(Answer::Later(future)) => out.push(Effect::Later(Box::new(request), future)),
+    }
+}
+
+/// Whether the payload is a roster query (RFC 6121 §2.1).
+pub(super) fn is_roster(stanza: &Stanza) -> bool {
+    stanza
+        .names()
+        .first()
+        .is_some_and(|name| name.is("query", ns::ROSTER))
+}

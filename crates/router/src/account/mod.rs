@@ -1,0 +1,167 @@
+//! The home of one account: everything that it sends and everything addressed to it, in one order.
+//!
+//! [`Account`] is a pure state machine. [`Account::handle`] takes what happened and answers with what to do
+//! ([`Step`]); nothing that depends on a write leaves before the write is durable. Whoever runs it hands
+//! in nothing more for this account while the store works.
+//!
+//! * `outbound`: what the account's own clients send (RFC 6120 §10.3, RFC 6121 §4.6.3);
+//! * `inbound`: what comes for the account (RFC 6121 §8.5), with `message`, `iq`, `presence`, `probe`;
+//! * `roster` (RFC 6121 §2) and `subscription` (RFC 6121 §3, Appendix A);
+//! * `bind` (RFC 6120 §7), `offline` (XEP-0160), `undelivered`.
+
+mod bind;
+mod durable;
+mod effect;
+mod inbound;
+mod input;
+mod iq;
+mod message;
+mod offline;
+mod outbound;
+mod presence;
+mod probe;
+mod roster;
+mod sessions;
+mod subscription;
+#[cfg(test)]
+mod tests;
+mod undelivered;
+
+use rookery_extension::{Features, Host, Hosts};
+use rookery_stanza::{BareJid, Jid};
+
+pub(crate) use durable::Stored;
+pub(crate) use effect::{Answered, Change, Effect, Effects, Step};
+pub(crate) use input::{Bind, Input};
+pub(crate) use offline::PAGE;
+
+use crate::config::Config;
+use bind::Pending;
+use offline::Offline;
+use roster::Roster;
+use sessions::Sessions;
+
+/// What accounts know of the world around them.
+#[derive(Debug)]
+pub(crate) struct Rules {
+    pub(crate) config: Config,
+    pub(crate) hosts: Hosts,
+    pub(crate) features: Features,
+}
+
+/// The rules, and the time.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Scene<'a> {
+    pub(crate) rules: &'a Rules,
+    /// Wall time in unix milliseconds.
+    pub(crate) now: u64,
+}
+
+/// Whether there is such an account.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Standing {
+    /// Not known: the store was not asked, or failed.
+    Unknown,
+    /// It is in the store.
+    Stored,
+    /// An anonymous login (RFC 4505): it lives as long as its sessions, and nothing is stored for it.
+    Guest,
+    /// There is none.
+    Missing,
+}
+
+/// An account.
+#[derive(Debug)]
+pub(crate) struct Account {
+    jid: BareJid,
+    standing: Standing,
+    roster: Roster,
+    sessions: Sessions,
+    pending: Vec<Pending>,
+    offline: Offline,
+    /// How many roster pushes were made.
+    pushes: u64,
+    /// When the last resource became unavailable, in unix milliseconds.
+    last_unavailable: Option<u64>,
+}
+
+// === impl Account ===
+
+impl Account {
+    /// An account of which nothing is known yet.
+    pub(crate) fn new(jid: BareJid) -> Self {
+        Self {
+            jid,
+            standing: Standing::Unknown,
+            roster: Roster::default(),
+            sessions: Sessions::default(),
+            pending: Vec::new(),
+            offline: Offline::default(),
+            pushes: 0,
+            last_unavailable: None,
+        }
+    }
+
+    /// Takes what the store has for this account; `None` when there is no such account.
+    pub(crate) fn load(&mut self, stored: Option<rookery_storage::Roster>) {
+        self.standing = match (&stored, self.standing) {
+            (Some(_), _) => Standing::Stored,
+            (None, Standing::Guest) => Standing::Guest,
+            (None, _) => Standing::Missing,
+        };
+        self.roster = stored.map(Roster::from).unwrap_or_default();
+    }
+
+    /// Whether its data have been read.
+    pub(crate) fn is_loaded(&self) -> bool {
+        self.standing != Standing::Unknown
+    }
+
+    /// Whether it can be let go without loss: it has no session, and nobody waits to bind.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.sessions.is_empty() && self.pending.is_empty()
+    }
+
+    /// Whether it is worth keeping while it is idle.
+    pub(crate) fn is_stored(&self) -> bool {
+        self.standing == Standing::Stored
+    }
+
+    /// Handles one input.
+    pub(crate) fn handle(&mut self, input: Input, scene: &Scene<'_>, step: &mut Step) {
+        match input {
+            Input::Sent { session, stanza } => self.sent(&session, stanza, scene, step),
+            Input::Received(stanza) => self.received(stanza, scene, step),
+            Input::Probed { from } => self.probed(&from, step.now()),
+            Input::Bind(bind) => self.bind(bind, scene, step.now()),
+            Input::Unbound {
+                session,
+                undelivered,
+            } => {
+                self.unbound(&session, undelivered, scene, step);
+            }
+            Input::Confirmed { session, position } => self.confirmed(session, position, step),
+            Input::Refused {
+                session,
+                why,
+                batch,
+            } => self.refused(session, why, batch, scene, step),
+            Input::Expired(session) => self.expired(session, scene, step),
+        }
+    }
+
+    /// Whether there is an account, stored or anonymous.
+    fn exists(&self) -> bool {
+        matches!(self.standing, Standing::Stored | Standing::Guest)
+    }
+
+    /// The host of the account.
+    fn host<'a>(&self, scene: &Scene<'a>) -> Option<&'a std::sync::Arc<Host>> {
+        scene.rules.hosts.get(self.jid.domain())
+    }
+
+    /// Whether `jid` is one of the account's own addresses.
+    fn is_own(&self, jid: &Jid) -> bool {
+        jid.bare_str() == self.jid.as_str()
+    }
+}

@@ -1,0 +1,172 @@
+//! Presence: broadcast, what a new resource learns, and what comes in (RFC 6121 §4).
+
+use rookery_delivery::SessionKey;
+use rookery_stanza::{Condition, Jid, PresenceType, Stanza, ns};
+
+use super::effect::{Effect, Effects, Step};
+use super::sessions::Session;
+use super::{Account, Scene};
+use crate::metrics::Outcome;
+
+impl Account {
+    /// Presence that a client sent to nobody in particular: to be broadcast (RFC 6120 §10.3.2).
+    pub(super) fn broadcast(
+        &mut self,
+        session: &SessionKey,
+        stanza: Stanza,
+        kind: PresenceType,
+        scene: &Scene<'_>,
+        step: &mut Step,
+    ) {
+        match kind {
+            PresenceType::Available => self.available(session, stanza, step),
+            PresenceType::Unavailable => self.unavailable(session, stanza, scene, step.now()),
+            // A request for nobody.
+            PresenceType::Subscribe
+            | PresenceType::Subscribed
+            | PresenceType::Unsubscribe
+            | PresenceType::Unsubscribed => step.now().bounce(stanza, Condition::BadRequest),
+            PresenceType::Probe | PresenceType::Error => step.now().ignore(&stanza),
+        }
+    }
+
+    /// Initial presence and its updates (§4.2.2, §4.4.2).
+    fn available(&mut self, key: &SessionKey, stanza: Stanza, step: &mut Step) {
+        let Ok(priority) = priority(&stanza) else {
+            return step.now().bounce(stanza, Condition::BadRequest);
+        };
+        let took_messages = self
+            .sessions
+            .get(key.id)
+            .is_some_and(Session::takes_messages);
+        let initial = self
+            .sessions
+            .set_available(key.id, stanza.clone(), priority);
+        self.tell_subscribers(stanza, step.now());
+        if initial {
+            self.welcome(key, step.now());
+        }
+        if priority >= 0 && !took_messages {
+            self.replay_to(key.id, step);
+        }
+    }
+
+    /// What a resource that has become available is told: the presence of the account's other resources,
+    /// that of the contacts (§4.3.1), and the requests that wait for an answer (§3.1.3).
+    fn welcome(&mut self, key: &SessionKey, out: &mut Effects) {
+        let others: Vec<Stanza> = self
+            .sessions
+            .available()
+            .filter(|(session, _)| session.key.id != key.id)
+            .map(|(_, presence)| presence.stanza.clone().with_to(self.jid.to_jid()))
+            .collect();
+        let requests: Vec<Stanza> = self.roster.requests().collect();
+        if let Some(session) = self.sessions.get_mut(key.id) {
+            for stanza in others.into_iter().chain(requests) {
+                session.give(stanza, out);
+            }
+        }
+        let contacts: Vec<Jid> = self.roster.subscriptions().collect();
+        if !contacts.is_empty() {
+            out.push(Effect::Probe {
+                from: key.jid.clone(),
+                to: contacts,
+            });
+        }
+        // §3.1.2: a request that may have got lost is sent again.
+        for contact in self.roster.unanswered() {
+            let request = Stanza::presence(PresenceType::Subscribe);
+            out.route(request.with_from(self.jid.to_jid()).with_to(contact));
+        }
+    }
+
+    /// A client says that it is no longer available (§4.5.2).
+    fn unavailable(
+        &mut self,
+        key: &SessionKey,
+        stanza: Stanza,
+        scene: &Scene<'_>,
+        out: &mut Effects,
+    ) {
+        let Some(session) = self.sessions.get_mut(key.id) else {
+            return;
+        };
+        session.share_with_nobody();
+        if session.presence.take().is_none() {
+            return out.ignore(&stanza);
+        }
+        session.give(stanza.clone().with_to(self.jid.to_jid()), out);
+        self.last_unavailable = Some(scene.now);
+        self.tell_subscribers(stanza, out);
+    }
+
+    /// A resource went without saying so: contacts are told on its behalf (§4.5.2).
+    pub(super) fn gone_offline(&mut self, jid: &Jid, scene: &Scene<'_>, out: &mut Effects) {
+        self.last_unavailable = Some(scene.now);
+        let stanza = Stanza::presence(PresenceType::Unavailable).with_from(jid.clone());
+        self.tell_subscribers(stanza, out);
+    }
+
+    /// Tells everybody who is subscribed, and the account's own available resources.
+    fn tell_subscribers(&mut self, stanza: Stanza, out: &mut Effects) {
+        out.settled(stanza.kind, Outcome::Local);
+        let own = stanza.clone().with_to(self.jid.to_jid());
+        self.sessions.give_available(&own, out);
+        let subscribers: Vec<Jid> = self.roster.subscribers().collect();
+        if !subscribers.is_empty() {
+            out.push(Effect::FanOut {
+                stanza,
+                to: subscribers,
+            });
+        }
+    }
+
+    /// Sends the current presence of every available resource to somebody who may see it now (§3.1.5).
+    pub(super) fn show_presence(&self, to: &Jid, out: &mut Effects) {
+        for (_, presence) in self.sessions.available() {
+            out.route(presence.stanza.clone().with_to(to.clone()));
+        }
+    }
+
+    /// Tells somebody who may no longer see it that every resource is unavailable (§3.2.2, §3.3.3).
+    pub(super) fn hide_presence(&self, to: &Jid, out: &mut Effects) {
+        for (session, _) in self.sessions.available() {
+            let gone = Stanza::presence(PresenceType::Unavailable);
+            out.route(gone.with_from(session.key.jid.clone()).with_to(to.clone()));
+        }
+    }
+
+    /// Presence of somebody, or an error about earlier presence (§4.2.3, §4.4.3, §4.5.3, §8.5).
+    pub(super) fn presence_received(&mut self, stanza: &Stanza, out: &mut Effects) {
+        let Some(to) = &stanza.to else {
+            return out.ignore(stanza);
+        };
+        if to.is_full() {
+            return match self.sessions.at_mut(to) {
+                Some(session) => session.pass(stanza.clone(), out),
+                None => out.ignore(stanza),
+            };
+        }
+        if self.sessions.available().next().is_none() {
+            return out.ignore(stanza);
+        }
+        out.settled(stanza.kind, Outcome::Local);
+        self.sessions.give_available(stanza, out);
+    }
+}
+
+/// The priority of presence (§4.7.2.3); 0 when there is none.
+fn priority(stanza: &Stanza) -> Result<i8, ()> {
+    const NAME: &str = "priority";
+    if !stanza.has(NAME, ns::CLIENT) {
+        return Ok(0);
+    }
+    match stanza.child(NAME, ns::CLIENT) {
+        Ok(Some(element)) => match element.text().trim() {
+            "" => Ok(0),
+            text => text.parse().map_err(drop),
+        },
+        Ok(None) => Ok(0),
+        Err(_) => Err(()),
+    }
+}

@@ -1,0 +1,261 @@
+//! The bound resources of an account.
+
+use std::collections::BTreeSet;
+
+use rookery_delivery::{Delivery, SessionId, SessionKey};
+use rookery_stanza::{Jid, Kind, Stanza};
+
+use super::effect::{Effect, Effects};
+use crate::metrics::Outcome;
+
+/// Addresses that one session may have shared presence with beyond its subscribers. Further ones are
+/// served as strangers: their requests to the full JID are refused.
+const SHARED_LIMIT: usize = 1000;
+
+/// Deliveries that wait for a session to unbind; further ones are returned to their senders.
+const HELD_LIMIT: usize = 1000;
+
+/// A bound resource: a connected resource (RFC 6120 §7.1).
+#[derive(Debug)]
+pub(crate) struct Session {
+    /// Its full JID and identity.
+    pub(crate) key: SessionKey,
+    /// It asked for the roster: an interested resource (RFC 6121 §2.2).
+    pub(crate) interested: bool,
+    /// Its last broadcast presence while it is an available resource (RFC 6121 §4.1).
+    pub(crate) presence: Option<Presence>,
+    /// The highest priority that it ever had.
+    highest: i8,
+    /// When it first became available, counted in changes of availability of the account.
+    available_since: Option<u64>,
+    /// Whom it sent directed presence (RFC 6121 §4.6).
+    shared: BTreeSet<Jid>,
+    /// What came for it since it takes nothing more; it will unbind.
+    held: Option<Vec<Delivery>>,
+}
+
+/// The presence of an available resource.
+#[derive(Debug)]
+pub(crate) struct Presence {
+    /// As the client sent it, with `from` and without `to`.
+    pub(crate) stanza: Stanza,
+    /// Its priority (RFC 6121 §4.7.2.3).
+    pub(crate) priority: i8,
+    /// When it got that priority, counted in changes of availability of the account.
+    pub(crate) since: u64,
+}
+
+/// All bound resources of an account.
+#[derive(Debug, Default)]
+pub(crate) struct Sessions {
+    list: Vec<Session>,
+    changes: u64,
+}
+
+// === impl Session ===
+
+impl Session {
+    fn new(key: SessionKey) -> Self {
+        Self {
+            key,
+            interested: false,
+            presence: None,
+            highest: i8::MIN,
+            available_since: None,
+            shared: BTreeSet::new(),
+            held: None,
+        }
+    }
+
+    /// Hands over a delivery, or keeps it back when the session takes nothing more.
+    pub(crate) fn give(&mut self, delivery: impl Into<Delivery>, out: &mut Effects) {
+        let delivery = delivery.into();
+        let Some(held) = &mut self.held else {
+            out.push(Effect::Deliver(self.key.id, delivery));
+            return;
+        };
+        // What is still in the store is read again for the next session.
+        match delivery.stanza.kind {
+            _ if delivery.position.is_some() => {}
+            Kind::Message(_) | Kind::Iq(_) if held.len() < HELD_LIMIT => held.push(delivery),
+            Kind::Message(_) | Kind::Iq(_) => {
+                if let Kind::Message(_) = delivery.stanza.kind {
+                    out.push(Effect::Accepted);
+                }
+                out.bounce(
+                    delivery.stanza,
+                    rookery_stanza::Condition::ResourceConstraint,
+                );
+            }
+            Kind::Presence(_) => {}
+        }
+    }
+
+    /// Hands over a stanza that was sent to the account, and counts it.
+    pub(crate) fn pass(&mut self, stanza: Stanza, out: &mut Effects) {
+        out.settled(stanza.kind, Outcome::Local);
+        self.give(stanza, out);
+    }
+
+    /// Stops handing over; what comes from now on waits until the session has unbound.
+    pub(crate) fn hold(&mut self) {
+        self.held.get_or_insert_default();
+    }
+
+    /// Whether it takes nothing more.
+    pub(crate) fn is_held(&self) -> bool {
+        self.held.is_some()
+    }
+
+    /// Keeps back what the session refused.
+    pub(crate) fn hold_back(&mut self, batch: Vec<Delivery>) {
+        self.held.get_or_insert_default().extend(batch);
+    }
+
+    /// What was kept back.
+    pub(crate) fn take_held(&mut self) -> Vec<Delivery> {
+        self.held.take().unwrap_or_default()
+    }
+
+    /// The priority of an available resource.
+    pub(crate) fn priority(&self) -> Option<i8> {
+        self.presence.as_ref().map(|presence| presence.priority)
+    }
+
+    /// Whether it is available with a priority of at least 0, so that it gets messages to the bare JID.
+    pub(crate) fn takes_messages(&self) -> bool {
+        self.priority().is_some_and(|priority| priority >= 0)
+    }
+
+    /// Remembers that `to` may know the presence of this resource, or no longer (RFC 6121 §4.6.1).
+    pub(crate) fn share(&mut self, to: &Jid, available: bool) {
+        if !available {
+            self.shared.remove(to);
+        } else if self.shared.len() < SHARED_LIMIT {
+            self.shared.insert(to.clone());
+        }
+    }
+
+    /// Forgets whom it sent directed presence.
+    pub(crate) fn share_with_nobody(&mut self) {
+        self.shared.clear();
+    }
+
+    /// Whether it sent directed presence to this address, or to its account.
+    pub(crate) fn shares_with(&self, jid: &Jid) -> bool {
+        self.shared.contains(jid.as_str()) || self.shared.contains(jid.bare_str())
+    }
+}
+
+// === impl Sessions ===
+
+impl Sessions {
+    pub(crate) fn len(&self) -> usize {
+        self.list.len()
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.list.is_empty()
+    }
+
+    pub(crate) fn add(&mut self, key: SessionKey) {
+        self.list.push(Session::new(key));
+    }
+
+    pub(crate) fn remove(&mut self, id: SessionId) -> Option<Session> {
+        let at = self.list.iter().position(|session| session.key.id == id)?;
+        Some(self.list.remove(at))
+    }
+
+    pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Session> {
+        self.list.iter_mut()
+    }
+
+    pub(crate) fn get(&self, id: SessionId) -> Option<&Session> {
+        self.list.iter().find(|session| session.key.id == id)
+    }
+
+    pub(crate) fn get_mut(&mut self, id: SessionId) -> Option<&mut Session> {
+        self.list.iter_mut().find(|session| session.key.id == id)
+    }
+
+    /// The session that has this full JID.
+    pub(crate) fn at_mut(&mut self, jid: &Jid) -> Option<&mut Session> {
+        self.list.iter_mut().find(|session| session.key.jid == *jid)
+    }
+
+    /// The session that has this full JID.
+    pub(crate) fn at(&self, jid: &Jid) -> Option<&Session> {
+        self.list.iter().find(|session| session.key.jid == *jid)
+    }
+
+    /// The available resources.
+    pub(crate) fn available(&self) -> impl Iterator<Item = (&Session, &Presence)> {
+        self.list
+            .iter()
+            .filter_map(|session| Some((session, session.presence.as_ref()?)))
+    }
+
+    /// Hands a stanza to all available resources.
+    pub(crate) fn give_available(&mut self, stanza: &Stanza, out: &mut Effects) {
+        for session in self
+            .list
+            .iter_mut()
+            .filter(|session| session.presence.is_some())
+        {
+            session.give(stanza.clone(), out);
+        }
+    }
+
+    /// Hands a stanza to all interested resources.
+    pub(crate) fn give_interested(&mut self, stanza: &Stanza, out: &mut Effects) {
+        for session in self.list.iter_mut().filter(|session| session.interested) {
+            session.give(stanza.clone(), out);
+        }
+    }
+
+    /// The highest priority of an available resource, if one is at least 0: the resources that have it
+    /// are the "most available" ones (RFC 6121 §8.5.2.1.1).
+    pub(crate) fn top_priority(&self) -> Option<i8> {
+        self.list
+            .iter()
+            .filter_map(Session::priority)
+            .filter(|&priority| priority >= 0)
+            .max()
+    }
+
+    /// Makes a resource available, with this presence; `true` if it was not (RFC 6121 §4.2).
+    pub(crate) fn set_available(&mut self, id: SessionId, stanza: Stanza, priority: i8) -> bool {
+        self.changes += 1;
+        let since = self.changes;
+        let Some(session) = self.get_mut(id) else {
+            return false;
+        };
+        session.highest = session.highest.max(priority);
+        session.available_since.get_or_insert(since);
+        let before = session.presence.take();
+        let since = match &before {
+            Some(before) if before.priority == priority => before.since,
+            _ => since,
+        };
+        session.presence = Some(Presence {
+            stanza,
+            priority,
+            since,
+        });
+        before.is_none()
+    }
+
+    /// Whether every message to the bare JID that `ended` was given was given to another session as well,
+    /// which is still there: one that all the while had at least the priority of `ended`.
+    pub(crate) fn cover(&self, ended: &Session) -> bool {
+        let Some(since) = ended.available_since else {
+            return false;
+        };
+        self.available().any(|(session, presence)| {
+            !session.is_held()
+                && presence.priority >= ended.highest.max(0)
+                && presence.since <= since
+        })
+    }
+}

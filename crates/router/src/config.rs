@@ -1,0 +1,61 @@
+//! `[router]`: limits and policies of accounts.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// `[router]`: what one account may have and keep.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// Resources that one account may have connected at once. A further one is refused with
+    /// `resource-constraint` (RFC 6120 §7.6.2.1).
+    pub sessions_per_account: usize,
+    /// What happens when a client asks for a resource that another session has (RFC 6120 §7.7.2.2).
+    pub resource_conflict: Conflict,
+    /// Contacts in one roster.
+    pub roster_items: usize,
+    /// Groups of one contact.
+    pub roster_groups: usize,
+    /// Bytes of a contact's name, and of a group's name.
+    pub roster_name_bytes: usize,
+    /// Subscription requests that may wait for an answer in one account (RFC 6121 §3.1.3).
+    pub subscription_requests: usize,
+    /// Messages kept for one account that is away. A further one is answered with
+    /// `service-unavailable` (XEP-0160).
+    pub offline_messages: usize,
+    /// Stanzas that wait for one account while its data is read or written. Further ones are answered
+    /// with `resource-constraint`.
+    pub waiting_stanzas: usize,
+    /// Accounts without a session that each arbiter keeps in memory.
+    pub idle_accounts: usize,
+}
+
+/// What happens when a client asks for a resource that another session has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Conflict {
+    /// The old session ends with the stream error `conflict`, and the new one gets the resource.
+    TerminateOld,
+    /// The new session gets the stanza error `conflict`, and the old one stays.
+    DenyNew,
+    /// The new session gets another resource, made by the server.
+    NewResource,
+}
+
+// === impl Config ===
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            sessions_per_account: 100,
+            resource_conflict: Conflict::TerminateOld,
+            roster_items: 1000,
+            roster_groups: 50,
+            roster_name_bytes: 1023,
+            subscription_requests: 200,
+            offline_messages: 1000,
+            waiting_stanzas: 1000,
+            idle_accounts: 10_000,
+        }
+    }
+}

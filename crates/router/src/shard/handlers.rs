@@ -1,0 +1,212 @@
+//! The mailbox of a shard.
+
+use std::time::Duration;
+
+use actix::{Actor, AsyncContext, Context, Handler};
+use rookery_stanza::Condition;
+
+use super::message::{Loaded, Replied, Written};
+use super::{
+    Bind, Binding, CloseAccount, CloseAll, Confirmed, CountSessions, HomeShard, Hop, Submit, TICK,
+    Unbind,
+};
+use crate::account::{self, Input};
+
+/// How soon a hop to a shard whose mailbox was full is tried again.
+const RETRY: Duration = Duration::from_millis(5);
+
+impl Actor for HomeShard {
+    type Context = Context<Self>;
+
+    fn started(&mut self, context: &mut Self::Context) {
+        context.run_interval(TICK, |shard, context| {
+            shard.handle_with(context, |shard| {
+                shard.tick();
+            });
+        });
+    }
+}
+
+impl HomeShard {
+    /// Handles one message to its end.
+    fn handle_with(&mut self, context: &mut Context<Self>, work: impl FnOnce(&mut Self)) {
+        self.now = self.clock.unix_millis();
+        let waited = self.outbox.is_waiting;
+        work(self);
+        self.finish();
+        if self.outbox.is_waiting && !waited {
+            context.run_later(RETRY, Self::retry);
+        }
+    }
+
+    /// Tries hops again that a full mailbox refused.
+    fn retry(&mut self, context: &mut Context<Self>) {
+        self.send_hops();
+        self.finish();
+        if self.outbox.is_waiting {
+            context.run_later(RETRY, Self::retry);
+        }
+    }
+}
+
+impl Handler<Submit> for HomeShard {
+    type Result = ();
+
+    fn handle(&mut self, submit: Submit, context: &mut Self::Context) {
+        self.handle_with(context, |shard| {
+            let Submit {
+                session,
+                batch,
+                permit,
+            } = submit;
+            let account = session.jid.bare();
+            for stanza in batch {
+                let input = Input::Sent {
+                    session: session.clone(),
+                    stanza,
+                };
+                shard.input(account.clone(), input, Some(permit.clone()));
+            }
+        });
+    }
+}
+
+impl Handler<Hop> for HomeShard {
+    type Result = ();
+
+    fn handle(&mut self, hop: Hop, context: &mut Self::Context) {
+        self.handle_with(context, |shard| {
+            for parcel in hop.0 {
+                shard.receive(parcel);
+            }
+        });
+    }
+}
+
+impl Handler<Bind> for HomeShard {
+    type Result = ();
+
+    fn handle(&mut self, bind: Bind, context: &mut Self::Context) {
+        self.handle_with(context, |shard| {
+            let Bind { request, answer } = bind;
+            let Some(random) = random_resource() else {
+                let error = Condition::InternalServerError.into();
+                return drop(answer.send(Err(rookery_delivery::BindRefused(error))));
+            };
+            shard.binding.insert(
+                request.session,
+                Binding {
+                    port: request.port,
+                    answer,
+                },
+            );
+            let bind = account::Bind {
+                session: request.session,
+                resource: request.resource,
+                random,
+            };
+            shard.input(request.account, Input::Bind(bind), None);
+        });
+    }
+}
+
+impl Handler<Unbind> for HomeShard {
+    type Result = ();
+
+    fn handle(&mut self, unbind: Unbind, context: &mut Self::Context) {
+        self.handle_with(context, |shard| {
+            let Unbind {
+                session,
+                undelivered,
+            } = unbind;
+            let account = session.jid.bare();
+            shard.input(
+                account,
+                Input::Unbound {
+                    session,
+                    undelivered,
+                },
+                None,
+            );
+        });
+    }
+}
+
+impl Handler<Confirmed> for HomeShard {
+    type Result = ();
+
+    fn handle(&mut self, confirmed: Confirmed, context: &mut Self::Context) {
+        self.handle_with(context, |shard| {
+            let Confirmed { session, position } = confirmed;
+            let input = Input::Confirmed {
+                session: session.id,
+                position,
+            };
+            shard.input(session.jid.bare(), input, None);
+        });
+    }
+}
+
+impl Handler<Loaded> for HomeShard {
+    type Result = ();
+
+    fn handle(&mut self, loaded: Loaded, context: &mut Self::Context) {
+        self.handle_with(context, |shard| shard.loaded(loaded));
+    }
+}
+
+impl Handler<Written> for HomeShard {
+    type Result = ();
+
+    fn handle(&mut self, written: Written, context: &mut Self::Context) {
+        self.handle_with(context, |shard| shard.written(written));
+    }
+}
+
+impl Handler<Replied> for HomeShard {
+    type Result = ();
+
+    fn handle(&mut self, replied: Replied, context: &mut Self::Context) {
+        self.handle_with(context, |shard| shard.replied(replied));
+    }
+}
+
+impl Handler<CloseAll> for HomeShard {
+    type Result = ();
+
+    fn handle(&mut self, close: CloseAll, _: &mut Self::Context) {
+        for port in self.ports.values() {
+            port.port.close(close.0);
+        }
+    }
+}
+
+impl Handler<CloseAccount> for HomeShard {
+    type Result = ();
+
+    fn handle(&mut self, close: CloseAccount, _: &mut Self::Context) {
+        let CloseAccount(account, reason) = close;
+        for port in self.ports.values().filter(|port| port.account == account) {
+            port.port.close(reason);
+        }
+        // What is known of it is read again before it is used again.
+        if let Some(slot) = self.slots.get_mut(account.as_str()) {
+            slot.stale = true;
+        }
+    }
+}
+
+impl Handler<CountSessions> for HomeShard {
+    type Result = usize;
+
+    fn handle(&mut self, _: CountSessions, _: &mut Self::Context) -> usize {
+        self.ports.len()
+    }
+}
+
+/// A resource that nobody can guess: 128 random bits (RFC 6120 §7.5, §7.6).
+fn random_resource() -> Option<String> {
+    let mut bytes = [0; 16];
+    getrandom::fill(&mut bytes).ok()?;
+    Some(format!("{:032x}", u128::from_be_bytes(bytes)))
+}

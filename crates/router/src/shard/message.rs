@@ -1,0 +1,112 @@
+//! What a shard is told.
+
+use actix::Message;
+use rookery_delivery::{BindRefused, BindRequest, Close, Delivery, Permit, SessionKey};
+use rookery_stanza::{BareJid, Jid, Stanza};
+use rookery_storage::{Roster, StoreError};
+use tokio::sync::oneshot;
+
+use super::store::Answers;
+use crate::account::Answered;
+
+/// A client sent a batch.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub(crate) struct Submit {
+    pub(crate) session: SessionKey,
+    pub(crate) batch: Vec<Stanza>,
+    pub(crate) permit: Permit,
+}
+
+/// A client asks for a resource.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub(crate) struct Bind {
+    pub(crate) request: BindRequest,
+    pub(crate) answer: oneshot::Sender<Result<Jid, BindRefused>>,
+}
+
+/// A session has ended.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub(crate) struct Unbind {
+    pub(crate) session: SessionKey,
+    pub(crate) undelivered: Vec<Delivery>,
+}
+
+/// A client has everything up to a position.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub(crate) struct Confirmed {
+    pub(crate) session: SessionKey,
+    pub(crate) position: u64,
+}
+
+/// Stanzas for accounts of the shard, in order.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub(crate) struct Hop(pub(crate) Vec<Parcel>);
+
+/// A stanza on its way to the home of its recipient, with the credit of whoever caused it.
+#[derive(Debug)]
+pub(crate) struct Parcel {
+    pub(crate) content: Content,
+    pub(crate) permit: Option<Permit>,
+}
+
+/// What is on its way.
+#[derive(Debug)]
+pub(crate) enum Content {
+    /// A stanza for the account in its `to`.
+    One(Stanza),
+    /// A stanza for each of several accounts.
+    Many(Stanza, Vec<Jid>),
+    /// A resource asks several accounts for their presence.
+    Probe(Jid, Vec<Jid>),
+}
+
+/// The store's answer about an account that was not in memory.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub(crate) struct Loaded {
+    pub(crate) account: BareJid,
+    pub(crate) roster: Result<Option<Roster>, StoreError>,
+}
+
+/// The store's answers to an account's writes.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub(crate) struct Written {
+    pub(crate) account: BareJid,
+    pub(crate) answers: Answers,
+}
+
+/// A feature has answered a request.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub(crate) struct Replied {
+    pub(crate) request: Stanza,
+    pub(crate) answer: Answered,
+    pub(crate) permit: Option<Permit>,
+}
+
+/// All sessions shall end.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub(crate) struct CloseAll(pub(crate) Close);
+
+/// The sessions of an account shall end, and its data are to be read again.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub(crate) struct CloseAccount(pub(crate) BareJid, pub(crate) Close);
+
+/// How many sessions are bound?
+#[derive(Debug, Message)]
+#[rtype(result = "usize")]
+pub(crate) struct CountSessions;
+
+impl From<Stanza> for Content {
+    fn from(stanza: Stanza) -> Self {
+        Self::One(stanza)
+    }
+}

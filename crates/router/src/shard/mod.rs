@@ -1,0 +1,228 @@
+//! The home of one arbiter's part of the accounts: the actor around their state machines.
+//!
+//! A message is handled to its end before anything leaves: accounts are handled one input after the other
+//! (`work`), their effects fill the outbox (`perform`), and at last each session and each other shard gets
+//! one batch (`outbox`). While the store works for an account, its further inputs wait, bounded; the
+//! other accounts go on.
+
+mod handlers;
+mod message;
+mod outbox;
+mod perform;
+mod slot;
+mod store;
+#[cfg(test)]
+mod tests;
+mod work;
+
+use std::collections::{HashMap, VecDeque};
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rookery_delivery::{BindRefused, Permit, SessionId, SessionPort};
+use rookery_lifecycle::{Clock, TaskScope};
+use rookery_stanza::{BareJid, Jid};
+use rookery_storage::Store;
+use tokio::sync::oneshot;
+use tokio::time::Instant;
+
+use crate::account::{Input, Rules, Step};
+use crate::homes::Shards;
+use crate::metrics::Metrics;
+
+pub(crate) use message::{
+    Bind, CloseAccount, CloseAll, Confirmed, CountSessions, Hop, Submit, Unbind,
+};
+use message::{Content, Loaded, Parcel, Replied, Written};
+use outbox::{Outbox, Port};
+use slot::Slot;
+
+/// How often the shard looks after sessions that do not unbind, and idle accounts.
+const TICK: Duration = Duration::from_secs(1);
+
+/// Time that a session has to unbind after it was asked to end or was found gone.
+const UNBIND_TIME: Duration = Duration::from_secs(30);
+
+/// How long an account without a session is kept in memory.
+const IDLE_TIME: Duration = Duration::from_secs(60);
+
+/// The home of the accounts of one arbiter.
+pub(crate) struct HomeShard {
+    index: usize,
+    rules: Arc<Rules>,
+    store: Arc<dyn Store>,
+    shards: Arc<Shards>,
+    scope: TaskScope,
+    clock: Clock,
+    metrics: Metrics,
+    slots: HashMap<BareJid, Slot>,
+    ports: HashMap<SessionId, Port>,
+    binding: HashMap<SessionId, Binding>,
+    outbox: Outbox,
+    /// What is still to be done before the message in hand is handled.
+    todo: VecDeque<Todo>,
+    /// Sessions that have until then to unbind, in that order.
+    expiring: VecDeque<(Instant, BareJid, SessionId)>,
+    /// Wall time of the message in hand, in unix milliseconds.
+    now: u64,
+    /// An empty step, whose memory is used again.
+    scratch: Step,
+}
+
+/// A session that waits for its resource.
+struct Binding {
+    port: Arc<dyn SessionPort>,
+    answer: oneshot::Sender<Result<Jid, BindRefused>>,
+}
+
+/// What is to be done next.
+#[derive(Debug)]
+enum Todo {
+    /// Hand a stanza to accounts of this shard.
+    Receive(Parcel),
+    /// Hand an input to an account.
+    Input(BareJid, Input),
+    /// The store could not be asked.
+    Loaded(Loaded),
+    /// The store could not be asked.
+    Written(Written),
+    /// A feature has answered.
+    Replied(Replied),
+}
+
+// === impl HomeShard ===
+
+impl HomeShard {
+    #[expect(clippy::too_many_arguments, reason = "called once, by the router")]
+    pub(crate) fn new(
+        index: usize,
+        rules: Arc<Rules>,
+        store: Arc<dyn Store>,
+        shards: Arc<Shards>,
+        scope: TaskScope,
+        clock: Clock,
+        metrics: Metrics,
+    ) -> Self {
+        Self {
+            index,
+            rules,
+            store,
+            shards,
+            scope,
+            clock,
+            metrics,
+            slots: HashMap::new(),
+            ports: HashMap::new(),
+            binding: HashMap::new(),
+            outbox: Outbox::default(),
+            todo: VecDeque::new(),
+            expiring: VecDeque::new(),
+            now: 0,
+            scratch: Step::default(),
+        }
+    }
+
+    /// Lets sessions go that had their time to unbind, and accounts that nobody needs.
+    fn tick(&mut self) {
+        let now = self.clock.now();
+        while let Some((until, ..)) = self.expiring.front()
+            && *until <= now
+            && let Some((_, account, session)) = self.expiring.pop_front()
+        {
+            self.todo
+                .push_back(Todo::Input(account, Input::Expired(session)));
+        }
+        let idle = u64::try_from(IDLE_TIME.as_millis()).unwrap_or(u64::MAX);
+        self.let_go(self.now.saturating_sub(idle));
+    }
+
+    /// Lets accounts go that have been idle since before `since`.
+    fn let_go(&mut self, since: u64) {
+        self.slots
+            .retain(|_, slot| !slot.is_idle() || slot.idle_since > since);
+    }
+
+    /// Does everything that is to be done, and hands over what came of it.
+    fn finish(&mut self) {
+        while !self.todo.is_empty() {
+            while let Some(todo) = self.todo.pop_front() {
+                match todo {
+                    Todo::Receive(parcel) => self.receive(parcel),
+                    Todo::Input(account, input) => self.input(account, input, None),
+                    Todo::Loaded(loaded) => self.loaded(loaded),
+                    Todo::Written(written) => self.written(written),
+                    Todo::Replied(replied) => self.replied(replied),
+                }
+            }
+            self.hand_over();
+            self.send_hops();
+        }
+    }
+
+    /// Takes a stanza that came from here or from another shard.
+    fn receive(&mut self, parcel: Parcel) {
+        let Parcel { content, permit } = parcel;
+        match content {
+            Content::One(stanza) => {
+                if let Some(account) = stanza.to.as_ref().map(Jid::bare) {
+                    self.input(account, Input::Received(stanza), permit);
+                }
+            }
+            Content::Many(stanza, to) => {
+                for to in to {
+                    let account = to.bare();
+                    let stanza = stanza.clone().with_to(to);
+                    self.input(account, Input::Received(stanza), permit.clone());
+                }
+            }
+            Content::Probe(from, to) => {
+                for to in to {
+                    self.input(
+                        to.bare(),
+                        Input::Probed { from: from.clone() },
+                        permit.clone(),
+                    );
+                }
+            }
+        }
+    }
+
+    /// Hands a feature's answer on.
+    fn replied(&mut self, replied: Replied) {
+        let Replied {
+            request,
+            answer,
+            permit,
+        } = replied;
+        let mut effects = crate::account::Effects::default();
+        effects.answer(request, answer);
+        for effect in effects.0 {
+            self.send(effect, permit.as_ref());
+        }
+    }
+
+    /// Whose credit `permit` is does not matter here: it is given back when the last clone is gone.
+    fn enqueue(&mut self, content: impl Into<Content>, to: &Jid, permit: Option<&Permit>) {
+        let parcel = Parcel {
+            content: content.into(),
+            permit: permit.cloned(),
+        };
+        let index = self.shards.index_of(to);
+        if index == self.index {
+            self.todo.push_back(Todo::Receive(parcel));
+        } else {
+            self.outbox.add(index, parcel);
+        }
+    }
+}
+
+impl fmt::Debug for HomeShard {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HomeShard")
+            .field("index", &self.index)
+            .field("accounts", &self.slots.len())
+            .field("sessions", &self.ports.len())
+            .finish_non_exhaustive()
+    }
+}

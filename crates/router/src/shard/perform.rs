@@ -1,0 +1,207 @@
+//! Carrying out what an account wants done.
+
+use std::sync::Arc;
+
+use rookery_delivery::{BindRefused, Delivery, Permit, Refusal, SessionId, SessionKey};
+use rookery_stanza::{BareJid, Condition, Jid, Kind, Stanza, StanzaError};
+
+use super::message::{Content, Replied};
+use super::outbox::Port;
+use super::{Binding, HomeShard, Todo, UNBIND_TIME};
+use crate::account::{Effect, Input};
+use crate::metrics::{Lost, Outcome};
+
+impl HomeShard {
+    /// Does one thing that `account` wants done.
+    pub(super) fn perform(&mut self, account: &BareJid, effect: Effect, permit: Option<&Permit>) {
+        match effect {
+            Effect::Deliver(session, delivery) => self.deliver(account, session, delivery),
+            Effect::Bound(session, jid) => self.bound(Some(account), session, jid),
+            Effect::Close(session, reason) => {
+                if let Some(port) = self.ports.get(&session) {
+                    port.port.close(reason);
+                }
+            }
+            Effect::Expire(session) => {
+                let until = self.clock.now() + UNBIND_TIME;
+                self.expiring.push_back((until, account.clone(), session));
+            }
+            Effect::Forget(session) => self.forget(account, session),
+            other => self.send(other, permit),
+        }
+    }
+
+    /// Does one thing that is not about a session of an account of this shard.
+    pub(super) fn send(&mut self, effect: Effect, permit: Option<&Permit>) {
+        match effect {
+            Effect::Route(stanza) => self.route(stanza, permit),
+            Effect::FanOut { stanza, to } => {
+                self.spread(to, permit, |to| Content::Many(stanza.clone(), to));
+            }
+            Effect::Probe { from, to } => {
+                self.spread(to, permit, |to| Content::Probe(from.clone(), to));
+            }
+            Effect::Bounce(stanza, error) => self.bounce(&stanza, &error, permit),
+            Effect::Later(request, future) => self.later(*request, future, permit),
+            Effect::Accepted => self.metrics.accept(),
+            Effect::Settled(kind, outcome) => self.metrics.settle(kind, outcome),
+            Effect::Unreadable => {
+                self.metrics.accept();
+                self.metrics.lose(Lost::Decode);
+            }
+            Effect::Online(online) => self.metrics.users_online.add(if online { 1 } else { -1 }),
+            Effect::Deliver(..)
+            | Effect::Bound(..)
+            | Effect::Close(..)
+            | Effect::Expire(_)
+            | Effect::Forget(_) => {}
+        }
+    }
+
+    /// Sends a stanza to the home of its recipient.
+    fn route(&mut self, stanza: Stanza, permit: Option<&Permit>) {
+        match stanza.to.clone() {
+            Some(to) => self.enqueue(stanza, &to, permit),
+            None => self.metrics.settle(stanza.kind, Outcome::Dropped),
+        }
+    }
+
+    /// Sends the same to several accounts, once to each of their homes.
+    fn spread(
+        &mut self,
+        to: Vec<Jid>,
+        permit: Option<&Permit>,
+        content: impl Fn(Vec<Jid>) -> Content,
+    ) {
+        let mut homes: Vec<Vec<Jid>> = vec![Vec::new(); self.shards.all().len()];
+        for jid in to {
+            if let Some(home) = homes.get_mut(self.shards.index_of(&jid)) {
+                home.push(jid);
+            }
+        }
+        for to in homes {
+            if let Some(first) = to.first().cloned() {
+                self.enqueue(content(to), &first, permit);
+            }
+        }
+    }
+
+    /// Returns a stanza to its sender with an error, unless it is one that is never answered with an error.
+    pub(super) fn bounce(&mut self, stanza: &Stanza, error: &StanzaError, permit: Option<&Permit>) {
+        let Some(reply) = stanza.error_reply(error) else {
+            return self.metrics.settle(stanza.kind, Outcome::Dropped);
+        };
+        self.metrics.settle(stanza.kind, Outcome::Bounced);
+        self.metrics
+            .errors
+            .of(stanza.kind.into(), error.condition.into())
+            .increment();
+        if let Kind::Message(_) = reply.kind {
+            self.metrics.accept();
+        }
+        self.route(reply, permit);
+    }
+
+    /// Answers a request when its answer is known; nothing else waits for it.
+    fn later(
+        &mut self,
+        request: Stanza,
+        future: futures_util::future::BoxFuture<'static, crate::account::Answered>,
+        permit: Option<&Permit>,
+    ) {
+        let (shards, index) = (Arc::clone(&self.shards), self.index);
+        let (asked, permit) = (request.clone(), permit.cloned());
+        let task = async move {
+            let answer = future.await;
+            shards
+                .tell(
+                    index,
+                    Replied {
+                        request: asked,
+                        answer,
+                        permit,
+                    },
+                )
+                .await;
+        };
+        if self.scope.spawn("iq-answer", task).is_err() {
+            let answer = Err(Condition::ResourceConstraint.into());
+            self.todo.push_back(Todo::Replied(Replied {
+                request,
+                answer,
+                permit: None,
+            }));
+        }
+    }
+
+    /// Puts a delivery into the outgoing batch of a session.
+    fn deliver(&mut self, account: &BareJid, session: SessionId, delivery: Delivery) {
+        match self.ports.get_mut(&session) {
+            Some(port) => {
+                if port.outgoing.is_empty() {
+                    self.outbox.touched.push(session);
+                }
+                port.outgoing.push(delivery);
+            }
+            None => self.give_back(account, session, vec![delivery]),
+        }
+    }
+
+    /// Returns deliveries for a session that is gone to its account.
+    fn give_back(&mut self, account: &BareJid, session: SessionId, batch: Vec<Delivery>) {
+        let refused = Input::Refused {
+            session,
+            why: Refusal::Gone,
+            batch,
+        };
+        self.todo.push_back(Todo::Input(account.clone(), refused));
+    }
+
+    /// Answers a request to bind.
+    pub(super) fn bound(
+        &mut self,
+        account: Option<&BareJid>,
+        session: SessionId,
+        jid: Result<Jid, Box<StanzaError>>,
+    ) {
+        let Some(Binding { port, answer }) = self.binding.remove(&session) else {
+            return;
+        };
+        match (jid, account) {
+            (Ok(jid), Some(account)) => {
+                self.metrics.sessions.add(1);
+                let outgoing = Vec::new();
+                self.ports.insert(
+                    session,
+                    Port {
+                        port,
+                        account: account.clone(),
+                        outgoing,
+                    },
+                );
+                if answer.send(Ok(jid.clone())).is_err() {
+                    // The client went while it waited.
+                    let session = SessionKey { jid, id: session };
+                    let unbound = Input::Unbound {
+                        session,
+                        undelivered: Vec::new(),
+                    };
+                    self.todo.push_back(Todo::Input(account.clone(), unbound));
+                }
+            }
+            (Err(error), _) => drop(answer.send(Err(BindRefused(*error)))),
+            (Ok(_), None) => {}
+        }
+    }
+
+    /// A session is no longer bound.
+    fn forget(&mut self, account: &BareJid, session: SessionId) {
+        let Some(port) = self.ports.remove(&session) else {
+            return;
+        };
+        self.metrics.sessions.add(-1);
+        if !port.outgoing.is_empty() {
+            self.give_back(account, session, port.outgoing);
+        }
+    }
+}

@@ -1,0 +1,302 @@
+//! Handling the inputs of an account one after the other, with the store in between.
+
+use std::collections::hash_map::Entry;
+use std::sync::Arc;
+
+use rookery_delivery::Permit;
+use rookery_stanza::{BareJid, Condition};
+use rookery_storage::StoreError;
+
+use super::message::{Loaded, Written};
+use super::slot::{Busy, Held, Slot};
+use super::store::{Answers, Job};
+use super::{HomeShard, Todo};
+use crate::account::{Effect, Input, Scene, Step};
+use crate::metrics::{Outcome, Queue};
+
+/// Inputs that may be handled together while their writes wait.
+const BATCH: usize = 256;
+
+impl HomeShard {
+    /// Something happens to an account: it is handled now, or waits while the store works for the account.
+    pub(super) fn input(&mut self, account: BareJid, input: Input, permit: Option<Permit>) {
+        let limit = self.rules.config.waiting_stanzas;
+        let slot = match self.slots.entry(account) {
+            Entry::Occupied(entry) => {
+                if entry.get().busy.is_none() {
+                    let account = entry.key().clone();
+                    return self.work(&account, Some((input, permit)), Held::new());
+                }
+                entry.into_mut()
+            }
+            Entry::Vacant(_) if !input.concerns_absent() => return self.neglect(input),
+            Entry::Vacant(entry) => {
+                let account = entry.key().clone();
+                let mut slot = Slot::new(account.clone());
+                slot.waiting.push_back((input, permit));
+                entry.insert(slot);
+                self.make_room();
+                return self.work(&account, None, Held::new());
+            }
+        };
+        if slot.waiting.len() >= limit && input.may_be_refused() {
+            self.metrics.rejected.of(Queue::Account).increment();
+            return self.refuse(input, permit.as_ref());
+        }
+        slot.waiting.push_back((input, permit));
+    }
+
+    /// Lets all idle accounts go when there are too many.
+    fn make_room(&mut self) {
+        if self.slots.len()
+            > self
+                .ports
+                .len()
+                .saturating_add(self.rules.config.idle_accounts)
+        {
+            self.let_go(u64::MAX);
+        }
+    }
+
+    /// Handles `first` and then what waits, as far as the store allows. `held` are steps that wait for the
+    /// store already.
+    fn work(
+        &mut self,
+        account: &BareJid,
+        mut first: Option<(Input, Option<Permit>)>,
+        mut held: Held,
+    ) {
+        while !held.last().is_some_and(|(step, _)| step.ends_batch()) && held.len() < BATCH {
+            let Some(slot) = self.slots.get_mut(account.as_str()) else {
+                return;
+            };
+            if slot.stale {
+                break;
+            }
+            let Some((input, permit)) = first.take().or_else(|| slot.waiting.pop_front()) else {
+                break;
+            };
+            let scene = Scene {
+                rules: &self.rules,
+                now: self.now,
+            };
+            let mut step = std::mem::take(&mut self.scratch);
+            slot.account.handle(input, &scene, &mut step);
+            self.stage(account, step, permit, &mut held);
+        }
+        let Some(slot) = self.slots.get_mut(account.as_str()) else {
+            return;
+        };
+        if let Some(input) = first {
+            slot.waiting.push_front(input);
+        }
+        if !held.is_empty() {
+            self.write(account, held);
+        } else if slot.stale {
+            self.load(account);
+        } else if slot.is_idle() {
+            slot.idle_since = self.now;
+            if !slot.account.is_stored() {
+                self.slots.remove(account.as_str());
+            }
+        } else {
+            slot.waiting.shrink_to(0);
+        }
+    }
+
+    /// Carries a step out as far as nothing before it waits for the store.
+    fn stage(
+        &mut self,
+        account: &BareJid,
+        mut step: Step,
+        permit: Option<Permit>,
+        held: &mut Held,
+    ) {
+        if held.is_empty() {
+            for effect in step.effects.0.drain(..) {
+                self.perform(account, effect, permit.as_ref());
+            }
+            if step.writes.is_empty() {
+                self.scratch = step;
+                return;
+            }
+        }
+        held.push((step, permit));
+    }
+
+    /// Asks the store to make the writes of `held`.
+    fn write(&mut self, account: &BareJid, held: Held) {
+        let Some(slot) = self.slots.get_mut(account.as_str()) else {
+            return;
+        };
+        let mut job = Job::new(account.clone());
+        for (write, _) in held.iter().flat_map(|(step, _)| &step.writes) {
+            job.add(&write.change);
+        }
+        slot.busy = Some(Busy::Writing(held));
+        let (store, shards) = (Arc::clone(&self.store), Arc::clone(&self.shards));
+        let (index, limit) = (self.index, self.rules.config.offline_messages);
+        let asked = account.clone();
+        let task = async move {
+            let answers = job.run(&*store, limit).await;
+            shards
+                .tell(
+                    index,
+                    Written {
+                        account: asked,
+                        answers,
+                    },
+                )
+                .await;
+        };
+        if self.scope.spawn("account-write", task).is_err() {
+            let written = Written {
+                account: account.clone(),
+                answers: Answers::default(),
+            };
+            self.todo.push_back(Todo::Written(written));
+        }
+    }
+
+    /// The store has made an account's writes, or has not.
+    pub(super) fn written(&mut self, written: Written) {
+        let Written {
+            account,
+            mut answers,
+        } = written;
+        let Some(slot) = self.slots.get_mut(account.as_str()) else {
+            return;
+        };
+        let Some(Busy::Writing(steps)) = slot.busy.take() else {
+            return;
+        };
+        slot.stale |= answers.uncertain;
+        let mut ready = Held::with_capacity(steps.len());
+        for (step, permit) in steps {
+            let mut next = Step::default();
+            next.append(step.effects);
+            for (write, after) in step.writes {
+                let answer = answers.next(&write.change);
+                slot.account.stored(write, answer, &mut next);
+                next.append(after);
+            }
+            ready.push((next, permit));
+        }
+        let mut held = Held::new();
+        for (step, permit) in ready {
+            self.stage(&account, step, permit, &mut held);
+        }
+        self.work(&account, None, held);
+    }
+
+    /// Asks the store for an account's data.
+    fn load(&mut self, account: &BareJid) {
+        let Some(slot) = self.slots.get_mut(account.as_str()) else {
+            return;
+        };
+        slot.busy = Some(Busy::Loading);
+        let (store, shards) = (Arc::clone(&self.store), Arc::clone(&self.shards));
+        let (index, asked) = (self.index, account.clone());
+        let task = async move {
+            let roster = store.load_roster(&asked).await;
+            shards
+                .tell(
+                    index,
+                    Loaded {
+                        account: asked,
+                        roster,
+                    },
+                )
+                .await;
+        };
+        if let Err(error) = self.scope.spawn("account-load", task) {
+            let roster = Err(StoreError::Unavailable(error.to_string()));
+            self.todo.push_back(Todo::Loaded(Loaded {
+                account: account.clone(),
+                roster,
+            }));
+        }
+    }
+
+    /// The store has an account's data, or has not.
+    pub(super) fn loaded(&mut self, loaded: Loaded) {
+        let Loaded { account, roster } = loaded;
+        let Some(slot) = self.slots.get_mut(account.as_str()) else {
+            return;
+        };
+        slot.busy = None;
+        match roster {
+            Ok(roster) => {
+                slot.account.load(roster);
+                slot.stale = false;
+                self.work(&account, None, Held::new());
+            }
+            Err(error) => {
+                tracing::warn!(%account, %error, "an account's data could not be read");
+                self.load_failed(&account);
+            }
+        }
+    }
+
+    /// Refuses what waits. What cannot be refused is handled with what is known; the store is asked again
+    /// with the next input.
+    fn load_failed(&mut self, account: &BareJid) {
+        let Some(slot) = self.slots.get_mut(account.as_str()) else {
+            return;
+        };
+        let scene = Scene {
+            rules: &self.rules,
+            now: self.now,
+        };
+        let mut steps = Held::new();
+        let mut refused = Vec::new();
+        for (input, permit) in std::mem::take(&mut slot.waiting) {
+            if input.may_be_refused() {
+                refused.push((input, permit));
+            } else {
+                let mut step = Step::default();
+                slot.account.handle(input, &scene, &mut step);
+                steps.push((step, permit));
+            }
+        }
+        if slot.account.is_idle() && !slot.account.is_loaded() {
+            self.slots.remove(account.as_str());
+        }
+        for (input, permit) in refused {
+            self.refuse(input, permit.as_ref());
+        }
+        for (step, permit) in steps {
+            // The store does not answer, so the writes are taken as failed.
+            let failed = step
+                .writes
+                .into_iter()
+                .flat_map(|(write, after)| write.failed.0.into_iter().chain(after.0));
+            for effect in step.effects.0.into_iter().chain(failed) {
+                self.perform(account, effect, permit.as_ref());
+            }
+        }
+    }
+
+    /// Refuses an input with `resource-constraint`: try again later.
+    fn refuse(&mut self, input: Input, permit: Option<&Permit>) {
+        let error = || Condition::ResourceConstraint.into();
+        match input {
+            Input::Sent { session, stanza } => {
+                if let rookery_stanza::Kind::Message(_) = stanza.kind {
+                    self.metrics.accept();
+                }
+                self.bounce(&stanza.with_from(session.jid), &error(), permit);
+            }
+            Input::Received(stanza) => self.bounce(&stanza, &error(), permit),
+            Input::Bind(bind) => self.bound(None, bind.session, Err(Box::new(error()))),
+            _ => {}
+        }
+    }
+
+    /// Drops an input that means nothing to an account without sessions (RFC 6121 §8.5.2.2).
+    fn neglect(&mut self, input: Input) {
+        if let Input::Received(stanza) = input {
+            self.send(Effect::Settled(stanza.kind, Outcome::Dropped), None);
+        }
+    }
+}
