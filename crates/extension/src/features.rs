@@ -25,6 +25,9 @@ pub enum RegistryError {
         /// The feature that came second.
         feature: &'static str,
     },
+    /// Two features have the same name.
+    #[error("the feature {0} is installed twice")]
+    Twice(&'static str),
 }
 
 /// Takes what features attach.
@@ -59,28 +62,22 @@ impl Registry {
     /// Installs a feature.
     pub fn install(&mut self, feature: Box<dyn Feature>) {
         let spec = feature.spec();
+        if self.inner.specs.iter().any(|other| other.name == spec.name) {
+            self.refuse(RegistryError::Twice(spec.name));
+            return;
+        }
         self.installing = spec.name;
         self.inner.specs.push(spec);
         feature.install(self);
     }
 
-    /// Declares something that is built into other crates and attaches to nothing here.
-    pub fn declare(&mut self, spec: Spec) {
-        self.inner.specs.push(spec);
-    }
-
     /// Attaches a handler of IQ requests.
     pub fn iq<H: IqHandler>(&mut self, handler: H) {
-        let key = (H::Request::NAMESPACE, H::Request::NAME);
-        if self
-            .inner
-            .iq
-            .insert(key, Box::new(Erase(handler)))
-            .is_some()
-        {
-            let (namespace, name) = key;
+        let (namespace, name) = (H::Request::NAMESPACE, H::Request::NAME);
+        let handler = Box::new(Erase(handler));
+        if self.inner.iq.insert((namespace, name), handler).is_some() {
             let feature = self.installing;
-            self.error.get_or_insert(RegistryError::Taken {
+            self.refuse(RegistryError::Taken {
                 namespace,
                 name,
                 feature,
@@ -91,6 +88,11 @@ impl Registry {
     /// Attaches an announcement among the stream features.
     pub fn stream_feature(&mut self, feature: impl StreamFeature) {
         self.inner.stream.push(Box::new(feature));
+    }
+
+    /// Remembers the first thing that does not fit.
+    fn refuse(&mut self, error: RegistryError) {
+        self.error.get_or_insert(error);
     }
 
     /// Ends installation.
@@ -112,16 +114,19 @@ impl Features {
         &self.inner.specs
     }
 
-    /// Answers a request, or `None` when nothing understands it: `service-unavailable`.
+    /// Answers a request, or `None` when nothing understands it, or nothing answers it on behalf of the
+    /// addressee: `service-unavailable`.
     pub fn answer(&self, payload: &Element, context: IqContext<'_>) -> Option<Answer> {
         let handler = self.inner.iq.get(&(payload.namespace(), payload.name()))?;
-        Some(handler.handle(payload, context))
+        handler.handle(payload, context)
     }
 
     /// The elements to announce among the stream features.
     pub fn stream_features(&self, stage: Stage, host: &Host) -> Vec<Element> {
-        let advertised = |feature: &Box<dyn StreamFeature>| feature.advertise(stage, host, self);
-        self.inner.stream.iter().filter_map(advertised).collect()
+        let features = self.inner.stream.iter();
+        features
+            .filter_map(|feature| feature.advertise(stage, host, self))
+            .collect()
     }
 }
 

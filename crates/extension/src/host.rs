@@ -5,11 +5,30 @@ use std::sync::Arc;
 
 use rookery_stanza::BareJid;
 
-/// Addresses to reach the people behind a host (XEP-0157): URIs by kind.
+/// What people behind a host can be reached for (XEP-0157).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum ContactKind {
+    /// Reports of abuse.
+    Abuse,
+    /// Whoever runs the server.
+    Admin,
+    /// Feedback from customers.
+    Feedback,
+    /// Sales and marketing.
+    Sales,
+    /// Security problems.
+    Security,
+    /// The state of the service.
+    Status,
+    /// Help for users.
+    Support,
+}
+
+/// Addresses of the people behind a host (XEP-0157).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Contacts {
-    /// The kind, such as `abuse-addresses`, with its URIs.
-    pub addresses: BTreeMap<&'static str, Vec<String>>,
+    /// URIs, by what they are for.
+    pub addresses: BTreeMap<ContactKind, Vec<String>>,
 }
 
 /// One host.

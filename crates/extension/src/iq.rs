@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
-use rookery_stanza::{BareJid, Jid, StanzaError};
+use rookery_stanza::{BareJid, Condition, Jid, StanzaError};
 use rookery_xml::Element;
 
 use crate::features::Features;
@@ -19,8 +19,8 @@ pub enum IqMethod {
     Set,
 }
 
-/// How the sender stands to the account that it asks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// How the sender stands to the account that it asks, from the closest to the farthest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Relation {
     /// A session of the account itself.
     Own,
@@ -37,6 +37,16 @@ pub enum Addressee {
     Host,
     /// An account, which the server speaks for.
     Account(BareJid, Relation),
+}
+
+/// On whose behalf a handler answers. What is outside gets `service-unavailable`, just as if nothing
+/// understood the request, or there were no such account.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Scope {
+    /// Whether it answers for a host.
+    pub host: bool,
+    /// The farthest senders that it answers for an account; `None`: it never does.
+    pub account: Option<Relation>,
 }
 
 /// What a handler knows of a request besides its payload.
@@ -69,14 +79,17 @@ pub trait IqRequest: Sized {
     /// Its namespace: what a request is recognised by, together with the name.
     const NAMESPACE: &'static str;
 
-    /// Reads the payload, or says what is wrong with it: usually `bad-request`.
-    fn parse(payload: &Element) -> Result<Self, StanzaError>;
+    /// Reads the payload, or says what is wrong with it: usually `bad-request`. Most requests exist with
+    /// one method only, which [`IqMethod::must_be`] checks.
+    fn parse(method: IqMethod, payload: &Element) -> Result<Self, StanzaError>;
 }
 
 /// Answers one kind of request.
 pub trait IqHandler: Send + Sync + 'static {
     /// The request.
     type Request: IqRequest;
+    /// On whose behalf it answers.
+    const SCOPE: Scope;
 
     /// Answers it.
     fn handle(&self, request: Self::Request, context: IqContext<'_>) -> Answer;
@@ -84,20 +97,53 @@ pub trait IqHandler: Send + Sync + 'static {
 
 /// A handler without its type, as the registry keeps it.
 pub(crate) trait ErasedIqHandler: Send + Sync {
-    fn handle(&self, payload: &Element, context: IqContext<'_>) -> Answer;
+    /// `None`: it does not answer on behalf of this addressee.
+    fn handle(&self, payload: &Element, context: IqContext<'_>) -> Option<Answer>;
 }
 
 /// Gives a handler its erased form.
 pub(crate) struct Erase<H>(pub(crate) H);
 
+// === impl IqMethod ===
+
+impl IqMethod {
+    /// Refuses any other method than this one (RFC 6120 §8.3.3.1).
+    ///
+    /// # Errors
+    /// `bad-request`.
+    pub fn must_be(self, only: Self) -> Result<(), StanzaError> {
+        if self == only {
+            Ok(())
+        } else {
+            Err(Condition::BadRequest.into())
+        }
+    }
+}
+
+// === impl Scope ===
+
+impl Scope {
+    fn covers(self, addressee: &Addressee) -> bool {
+        match addressee {
+            Addressee::Host => self.host,
+            Addressee::Account(_, relation) => {
+                self.account.is_some_and(|farthest| *relation <= farthest)
+            }
+        }
+    }
+}
+
 // === impl Erase ===
 
 impl<H: IqHandler> ErasedIqHandler for Erase<H> {
-    fn handle(&self, payload: &Element, context: IqContext<'_>) -> Answer {
-        match H::Request::parse(payload) {
+    fn handle(&self, payload: &Element, context: IqContext<'_>) -> Option<Answer> {
+        if !H::SCOPE.covers(context.addressee) {
+            return None;
+        }
+        Some(match H::Request::parse(context.method, payload) {
             Ok(request) => self.0.handle(request, context),
             Err(error) => Answer::Now(Err(error)),
-        }
+        })
     }
 }
 
