@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use prometheus::core::Collector;
 use prometheus::{
-    HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts,
+    GaugeVec, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts,
 };
 
 use crate::labels::Label;
@@ -52,6 +52,14 @@ pub struct CounterFamily3<A, B, C> {
 pub struct GaugeFamily<L> {
     vector: IntGaugeVec,
     members: Arc<[Gauge]>,
+    label: PhantomData<fn(L)>,
+}
+
+/// Durations that were measured once, such as that of a part of the start, by one label.
+#[derive(Clone, Debug)]
+pub struct SecondsFamily<L> {
+    vector: GaugeVec,
+    members: Arc<[prometheus::Gauge]>,
     label: PhantomData<fn(L)>,
 }
 
@@ -272,6 +280,33 @@ impl<L: Label> GaugeFamily<L> {
         for (index, member) in self.members.iter().enumerate() {
             member.set(i64::from(index == label.index()));
         }
+    }
+
+    pub(crate) fn collector(&self) -> Box<dyn Collector> {
+        Box::new(self.vector.clone())
+    }
+}
+
+// === impl SecondsFamily ===
+
+impl<L: Label> SecondsFamily<L> {
+    pub(crate) fn new(opts: Opts) -> Self {
+        let vector = valid(GaugeVec::new(opts, &[L::NAME]));
+        let member = |label: &L| vector.with_label_values(&[label.value()]);
+        Self {
+            members: L::VALUES.iter().map(member).collect(),
+            vector,
+            label: PhantomData,
+        }
+    }
+
+    /// Sets the duration of one label value.
+    #[expect(
+        clippy::indexing_slicing,
+        reason = "a member exists for each value of the label"
+    )]
+    pub fn set(&self, label: L, duration: Duration) {
+        self.members[label.index()].set(duration.as_secs_f64());
     }
 
     pub(crate) fn collector(&self) -> Box<dyn Collector> {

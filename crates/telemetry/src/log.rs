@@ -75,7 +75,8 @@ impl Config {
         if !valid {
             return Err(unknown());
         }
-        EnvFilter::try_new(&self.level).map_err(|_| unknown())
+        // The HTTP library tells of its start at the level at which an operator hears of events.
+        EnvFilter::try_new(format!("actix_server=warn,{}", self.level)).map_err(|_| unknown())
     }
 }
 

@@ -7,7 +7,7 @@ use prometheus::{Encoder, Opts, TextEncoder};
 
 use crate::family::{
     Counter, CounterFamily, CounterFamily2, CounterFamily3, Gauge, GaugeFamily, Histogram,
-    HistogramFamily, HistogramFamily2,
+    HistogramFamily, HistogramFamily2, SecondsFamily,
 };
 use crate::labels::Label;
 
@@ -127,6 +127,19 @@ impl Registry {
     /// Gauges by one label.
     pub fn gauges<L: Label>(&self, name: &'static str, help: &'static str) -> GaugeFamily<L> {
         let family = GaugeFamily::new(opts(name, help));
+        self.add(
+            name,
+            Kind::Gauge,
+            help,
+            vec![values::<L>()],
+            family.collector(),
+        );
+        family
+    }
+
+    /// Durations that are measured once, as gauges by one label.
+    pub fn seconds<L: Label>(&self, name: &'static str, help: &'static str) -> SecondsFamily<L> {
+        let family = SecondsFamily::new(opts(name, help));
         self.add(
             name,
             Kind::Gauge,
