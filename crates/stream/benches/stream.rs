@@ -3,14 +3,15 @@
 use std::hint::black_box;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use rookery_lifecycle::Clock;
-use rookery_stanza::{BareJid, Jid};
+use rookery_stanza::{BareJid, Jid, Stanza};
 use rookery_stream::{
-    Config, Effect, Input, Mechanisms, Negotiation, SaslReply, Security, Service, Stage, StartTls,
-    TlsFacts,
+    Config, Effect, Frame, Framing, Input, Mechanisms, Negotiation, SaslReply, Security, Service,
+    Stage, StartTls, TlsFacts,
 };
-use rookery_xml::Element;
+use rookery_xml::{Element, StreamNamespaces};
 
 const HELLO: &str = "<stream:stream to='im.example.com' version='1.0' xml:lang='en' \
     xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams'>";
@@ -50,6 +51,7 @@ impl Service for Server {
 }
 
 /// A stream whose client is bound.
+#[expect(clippy::unwrap_used, reason = "addresses that are known to be good")]
 fn bound(clock: &Clock) -> Negotiation {
     let now = clock.now().into_std();
     let security = Security::StartTls(StartTls::Off);
@@ -74,22 +76,47 @@ fn bound(clock: &Clock) -> Negotiation {
 fn messages(criterion: &mut Criterion) {
     let clock = Clock::system();
     let mut group = criterion.benchmark_group("messages_per_read");
-    for count in [1, 10] {
-        let read = MESSAGE.repeat(count);
+    for count in [1_u8, 10] {
+        let read = MESSAGE.repeat(count.into());
         let mut stream = bound(&clock);
         let now = clock.now().into_std();
         let mut effects: Vec<Effect> = Vec::new();
-        group.throughput(Throughput::Elements(u64::try_from(count).unwrap()));
+        group.throughput(Throughput::Elements(count.into()));
         group.bench_function(BenchmarkId::from_parameter(count), |bencher| {
             bencher.iter(|| {
                 effects.clear();
                 stream.receive(black_box(read.as_bytes()), now, &mut effects);
-                assert_eq!(effects.len(), count);
+                assert_eq!(effects.len(), usize::from(count));
             });
         });
     }
     group.finish();
 }
 
-criterion_group!(benches, messages);
+/// The part of it that finds and copies frames.
+fn frames(criterion: &mut Criterion) {
+    let mut framing = Framing::new(&Config::default().limits(true));
+    framing.push(HELLO.as_bytes());
+    assert!(matches!(framing.next_frame(), Ok(Some(Frame::Header(_)))));
+    criterion.bench_function("frame", |bencher| {
+        bencher.iter(|| {
+            framing.push(black_box(MESSAGE.as_bytes()));
+            black_box(framing.next_frame())
+        });
+    });
+}
+
+/// The part of it that reads a stanza.
+fn stanzas(criterion: &mut Criterion) {
+    let limits = Config::default().limits(true);
+    let namespaces = StreamNamespaces::with_default("jabber:client");
+    criterion.bench_function("parse", |bencher| {
+        bencher.iter(|| {
+            let frame = Bytes::copy_from_slice(black_box(MESSAGE.as_bytes()));
+            black_box(Stanza::parse(frame, &namespaces, &limits))
+        });
+    });
+}
+
+criterion_group!(benches, messages, frames, stanzas);
 criterion_main!(benches);

@@ -218,8 +218,11 @@ impl Negotiation {
     /// Whether frames are taken at present, and not left in the buffer until an answer comes.
     fn reads(&self) -> bool {
         match self.state {
-            State::Header | State::Features | State::Challenged | State::Bound => true,
-            State::Closing { .. } => true,
+            State::Header
+            | State::Features
+            | State::Challenged
+            | State::Bound
+            | State::Closing { .. } => true,
             State::Handshake
             | State::Authenticating
             | State::Authenticated

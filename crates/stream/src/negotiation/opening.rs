@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use rookery_stanza::{StreamCondition, StreamError};
+use rookery_stanza::{BareJid, Jid, StreamCondition, StreamError};
 use rookery_xml::{StreamNamespaces, read_header};
 
 use super::{Negotiation, OpenStream, Security, State};
@@ -28,15 +28,13 @@ impl Negotiation {
         };
         let fault = fault.or_else(|| self.check_identity(&greeting, host.as_deref()));
         self.answer(greeting, host, effects);
-        match fault {
-            Some(error) => self.fail(error, now, effects),
-            None => {
-                self.state = State::Features;
-                self.redirect_if_open(now, effects);
-                if !self.is_ending() {
-                    self.send_features(effects);
-                }
-            }
+        if let Some(error) = fault {
+            return self.fail(error, now, effects);
+        }
+        self.state = State::Features;
+        self.redirect_if_open(now, effects);
+        if !self.is_ending() {
+            self.send_features(effects);
         }
     }
 
@@ -80,7 +78,7 @@ impl Negotiation {
             Addressed::Host(host) if self.service.serves(host) => Ok(host.clone()),
             Addressed::Host(_) | Addressed::Malformed => Err(StreamCondition::HostUnknown),
             Addressed::Nobody => {
-                let authenticated = self.account.as_ref().map(|account| account.domain());
+                let authenticated = self.account.as_ref().map(BareJid::domain);
                 let named = || self.tls.as_ref().and_then(|tls| tls.server_name.as_deref());
                 let host = authenticated
                     .or_else(|| named().filter(|name| self.service.serves(name)))
@@ -98,7 +96,7 @@ impl Negotiation {
             let error = StreamError::new(StreamCondition::NotAuthorized);
             return Some(error.with_text("authenticated at another host"));
         }
-        let claimed = greeting.from.as_ref().map(|from| from.bare());
+        let claimed = greeting.from.as_ref().map(Jid::bare);
         let differs =
             claimed.is_some_and(|from| !super::authentication::is_claim_of(&from, account));
         differs.then(|| StreamCondition::InvalidFrom.into())
