@@ -5,8 +5,11 @@ use rookery_extension::{
     Status,
 };
 use rookery_lifecycle::Clock;
-use rookery_stanza::{StanzaError, date, ns};
+use rookery_stanza::{StanzaError, date};
 use rookery_xml::Element;
+
+/// The namespace of requests and answers.
+const NAMESPACE: &str = "urn:xmpp:time";
 
 /// Tells what time it is at a host.
 #[derive(Debug)]
@@ -39,9 +42,9 @@ impl Feature for EntityTime {
                 title: "Entity Time",
                 version: "2.0",
                 status: Status::Complete,
-                note: "The offset is always that of UTC: it would tell where the server is.",
+                note: "The offset is that of UTC, wherever the server is.",
             }],
-            host_features: &[ns::TIME],
+            host_features: &[NAMESPACE],
             ..Spec::EMPTY
         }
     }
@@ -64,9 +67,9 @@ impl IqHandler for EntityTime {
         // XEP-0082 §3.2 in UTC; nobody sets a clock to milliseconds by this.
         let whole_seconds = self.clock.unix_millis() / 1000 * 1000;
         let utc = date::format(i64::try_from(whole_seconds).unwrap_or(i64::MAX));
-        let time = Element::new("time", ns::TIME)
-            .with_child(Element::new("tzo", ns::TIME).with_text("+00:00"))
-            .with_child(Element::new("utc", ns::TIME).with_text(utc));
+        let time = Element::new("time", NAMESPACE)
+            .with_child(Element::new("tzo", NAMESPACE).with_text("+00:00"))
+            .with_child(Element::new("utc", NAMESPACE).with_text(utc));
         Answer::Now(Ok(Some(time)))
     }
 }
@@ -75,7 +78,7 @@ impl IqHandler for EntityTime {
 
 impl IqRequest for TimeRequest {
     const NAME: &'static str = "time";
-    const NAMESPACE: &'static str = ns::TIME;
+    const NAMESPACE: &'static str = NAMESPACE;
 
     fn parse(method: IqMethod, _payload: &Element) -> Result<Self, StanzaError> {
         method.must_be(IqMethod::Get)?;
@@ -97,7 +100,7 @@ mod tests {
 
     fn told(scene: &Scene) -> (String, String) {
         let time = scene.host_says(TIME);
-        let text = |name| time.child(name, ns::TIME).unwrap().text().into_owned();
+        let text = |name| time.child(name, NAMESPACE).unwrap().text().into_owned();
         (text("tzo"), text("utc"))
     }
 

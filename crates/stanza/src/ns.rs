@@ -1,4 +1,4 @@
-//! The names of all namespaces in use, one list.
+//! The names of namespaces in use, one list. What only one feature knows stands in its own file.
 
 /// Content of client streams (RFC 6120 §4.8.2).
 pub const CLIENT: &str = "jabber:client";
@@ -40,8 +40,6 @@ pub const CAPS: &str = "http://jabber.org/protocol/caps";
 pub const VERSION: &str = "jabber:iq:version";
 /// XEP-0199: XMPP Ping.
 pub const PING: &str = "urn:xmpp:ping";
-/// XEP-0202: Entity Time.
-pub const TIME: &str = "urn:xmpp:time";
 /// XEP-0203: Delayed Delivery.
 pub const DELAY: &str = "urn:xmpp:delay";
 /// XEP-0160: Best Practices for Handling Offline Messages, the disco feature.
@@ -79,7 +77,6 @@ pub(crate) const OF_PAYLOADS: &[&str] = &[
     DELAY,
     DATA_FORMS,
     VERSION,
-    TIME,
     BIND,
     SESSION,
     RPC,
