@@ -1,0 +1,289 @@
+//! A server process of its own for each test.
+
+use std::fmt::Write as _;
+use std::fs::File;
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::Duration;
+
+use tempfile::TempDir;
+use tokio::net::TcpStream;
+use tokio::time::Instant;
+
+use crate::client::{Client, ClientError};
+use crate::transport::Trust;
+
+/// How long a server may take to come up or to go.
+const PATIENCE: Duration = Duration::from_secs(60);
+const TICK: Duration = Duration::from_millis(20);
+/// The password of every account that a test makes.
+const PASSWORD: &str = "r0m30-and-juliet";
+
+/// What a test wants to be different from the defaults.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// Further configuration, as TOML after the tables that the test kit writes.
+    pub extra: String,
+    /// Accounts at `localhost` to make before the server starts.
+    pub accounts: Vec<&'static str>,
+    /// Environment variables for the process.
+    pub environment: Vec<(String, String)>,
+}
+
+/// A running server. It is killed when it is dropped.
+#[derive(Debug)]
+pub struct Server {
+    child: Child,
+    directory: TempDir,
+    environment: Vec<(String, String)>,
+    /// Where clients connect with STARTTLS.
+    pub c2s: SocketAddr,
+    /// Where clients connect with TLS.
+    pub c2s_tls: SocketAddr,
+    /// Where operators look.
+    pub ops: SocketAddr,
+}
+
+// === impl Server ===
+
+impl Server {
+    /// Starts a server on free ports of loopback, in a directory of its own, for the host `localhost`.
+    pub async fn start(options: Options) -> io::Result<Self> {
+        let directory = tempfile::tempdir()?;
+        let [c2s, c2s_tls, ops] = [free_port()?, free_port()?, free_port()?];
+        let mut config = String::new();
+        let data = directory.path().join("data");
+        writeln!(config, "data_dir = {data:?}").map_err(io::Error::other)?;
+        let tables = [("c2s", c2s), ("c2s_tls", c2s_tls), ("ops", ops)];
+        for (listener, address) in tables {
+            writeln!(config, "[listener.{listener}]\naddress = [\"{address}\"]")
+                .map_err(io::Error::other)?;
+        }
+        config.push_str(&options.extra);
+        if !options.extra.contains("[[host]]") {
+            config.push_str("\n[[host]]\nname = \"localhost\"\n");
+        }
+        std::fs::write(directory.path().join("rookery.toml"), config)?;
+        let accounts: Vec<_> = options
+            .accounts
+            .iter()
+            .map(|user| format!("{user}@localhost"))
+            .collect();
+        import(directory.path(), &accounts)?;
+        let child = spawn(directory.path(), &options.environment)?;
+        let environment = options.environment;
+        let mut server = Self {
+            child,
+            directory,
+            environment,
+            c2s,
+            c2s_tls,
+            ops,
+        };
+        server.ready().await?;
+        Ok(server)
+    }
+
+    /// Kills the process as `kill -9` does.
+    pub fn kill(&mut self) -> io::Result<ExitStatus> {
+        self.child.kill()?;
+        self.child.wait()
+    }
+
+    /// Asks the process to leave in order (SIGTERM), and waits until it has.
+    pub async fn terminate(&mut self) -> io::Result<ExitStatus> {
+        self.signal("TERM")?;
+        self.exited().await
+    }
+
+    /// Sends a signal by its name.
+    pub fn signal(&self, name: &str) -> io::Result<()> {
+        let pid = self.child.id().to_string();
+        let status = Command::new("kill").args(["-s", name, &pid]).status()?;
+        if status.success() {
+            Ok(())
+        } else {
+            Err(io::Error::other("kill failed"))
+        }
+    }
+
+    /// Waits until the process has ended.
+    pub async fn exited(&mut self) -> io::Result<ExitStatus> {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            if let Some(status) = self.child.try_wait()? {
+                return Ok(status);
+            }
+            if Instant::now() > deadline {
+                return Err(io::Error::other(format!(
+                    "the server does not end:\n{}",
+                    self.log()
+                )));
+            }
+            tokio::time::sleep(TICK).await;
+        }
+    }
+
+    /// Starts the process again on its data, after it has ended.
+    pub async fn restart(&mut self) -> io::Result<()> {
+        self.child = spawn(self.directory.path(), &self.environment)?;
+        self.ready().await
+    }
+
+    /// The process id.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// The folder with the configuration; its `data` is the server's `data_dir`.
+    pub fn directory(&self) -> &Path {
+        self.directory.path()
+    }
+
+    /// Whom a client of this server trusts.
+    pub fn trust(&self, alpn: &[&str]) -> io::Result<Trust> {
+        let authority = self.directory.path().join("data/tls/ca.pem");
+        Trust::pem_file(&authority, alpn).map_err(io::Error::other)
+    }
+
+    /// The password of the accounts that were made.
+    pub fn password(&self) -> &'static str {
+        PASSWORD
+    }
+
+    /// Runs a `rookery` command against this server.
+    pub fn command(&self, arguments: &[&str]) -> io::Result<std::process::Output> {
+        let config = self.directory.path().join("rookery.toml");
+        Command::new(binary()?)
+            .args(arguments)
+            .arg("--config")
+            .arg(config)
+            .output()
+    }
+
+    /// A client that is logged in with STARTTLS.
+    pub async fn log_in(&self, user: &str, resource: &str) -> Result<Client, ClientError> {
+        let trust = self.trust(&[])?;
+        Client::log_in(self.c2s, &trust, (user, "localhost"), PASSWORD, resource).await
+    }
+
+    /// What the server has logged.
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(self.directory.path().join("log")).unwrap_or_default()
+    }
+
+    /// Gets a page of the ops listener: status and body.
+    pub async fn get(&self, path: &str) -> io::Result<(u16, String)> {
+        use tokio::io::{AsyncReadExt, AsyncWriteExt};
+        let mut socket = TcpStream::connect(self.ops).await?;
+        let request =
+            format!("GET {path} HTTP/1.0\r\nHost: localhost\r\nConnection: close\r\n\r\n");
+        socket.write_all(request.as_bytes()).await?;
+        let mut answer = String::new();
+        socket.read_to_string(&mut answer).await?;
+        let (head, body) = answer.split_once("\r\n\r\n").unwrap_or((&answer, ""));
+        let status = head
+            .split(' ')
+            .nth(1)
+            .and_then(|status| status.parse().ok());
+        let status = status.ok_or_else(|| io::Error::other("no HTTP status"))?;
+        Ok((status, body.to_owned()))
+    }
+
+    /// The value of a metric, by its name with labels as it is exposed.
+    pub async fn metric(&self, name: &str) -> io::Result<Option<f64>> {
+        let (_, body) = self.get("/metrics").await?;
+        let line = body
+            .lines()
+            .find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+        Ok(line.and_then(|value| value.parse().ok()))
+    }
+
+    /// Waits until the server says that it is ready.
+    async fn ready(&mut self) -> io::Result<()> {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            if let Ok((200, _)) = self.get("/readyz").await {
+                return Ok(());
+            }
+            if let Some(status) = self.child.try_wait()? {
+                return Err(io::Error::other(format!(
+                    "{status} at start:\n{}",
+                    self.log()
+                )));
+            }
+            if Instant::now() > deadline {
+                return Err(io::Error::other(format!(
+                    "not ready in time:\n{}",
+                    self.log()
+                )));
+            }
+            tokio::time::sleep(TICK).await;
+        }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}
+
+fn import(directory: &Path, accounts: &[String]) -> io::Result<()> {
+    if accounts.is_empty() {
+        return Ok(());
+    }
+    let list = directory.join("accounts");
+    let lines: Vec<_> = accounts
+        .iter()
+        .map(|jid| format!("{jid} {PASSWORD}"))
+        .collect();
+    std::fs::write(&list, lines.join("\n"))?;
+    let output = Command::new(binary()?)
+        .args(["user", "import"])
+        .arg(&list)
+        .arg("--config")
+        .arg(directory.join("rookery.toml"))
+        .output()?;
+    if output.status.success() {
+        return Ok(());
+    }
+    Err(io::Error::other(
+        String::from_utf8_lossy(&output.stderr).into_owned(),
+    ))
+}
+
+fn spawn(directory: &Path, environment: &[(String, String)]) -> io::Result<Child> {
+    let log = File::options()
+        .create(true)
+        .append(true)
+        .open(directory.join("log"))?;
+    Command::new(binary()?)
+        .arg("serve")
+        .arg("--config")
+        .arg(directory.join("rookery.toml"))
+        .envs(environment.iter().map(|(name, value)| (name, value)))
+        .stdin(Stdio::null())
+        .stdout(log.try_clone()?)
+        .stderr(log)
+        .spawn()
+}
+
+/// The binary beside the test that runs: `target/<profile>/rookery`.
+fn binary() -> io::Result<PathBuf> {
+    let test = std::env::current_exe()?;
+    let binary = test
+        .ancestors()
+        .nth(2)
+        .map(|profile| profile.join("rookery"));
+    binary.filter(|binary| binary.exists()).ok_or_else(|| {
+        io::Error::other("the server is not built: run `cargo build -p rookery-server` first")
+    })
+}
+
+fn free_port() -> io::Result<SocketAddr> {
+    TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()
+}
