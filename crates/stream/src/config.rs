@@ -9,6 +9,9 @@ use serde::{Deserialize, Serialize};
 /// RFC 6120 §13.12, rule 4: no server may accept less than this.
 const SMALLEST_STANZA_LIMIT: usize = 10_000;
 
+/// No timeout is longer than a day, in seconds.
+const LONGEST_WAIT: u64 = 86_400;
+
 /// Limits and timeouts of each client stream.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
@@ -119,10 +122,22 @@ impl Config {
         check(self.max_attributes >= 8, "max_attributes", "at least 8")?;
         check(self.max_namespaces >= 8, "max_namespaces", "at least 8")?;
         check(self.max_name_bytes >= 64, "max_name_bytes", "at least 64")?;
+        let negotiation = self.negotiation_timeout_seconds;
         check(
-            self.negotiation_timeout_seconds > 0,
+            (1..=LONGEST_WAIT).contains(&negotiation),
             "negotiation_timeout_seconds",
-            "at least 1",
+            "1 to 86400",
+        )?;
+        let close = self.close_timeout_seconds;
+        check(
+            (1..=LONGEST_WAIT).contains(&close),
+            "close_timeout_seconds",
+            "1 to 86400",
+        )?;
+        check(
+            self.keepalive_seconds <= LONGEST_WAIT,
+            "keepalive_seconds",
+            "0 to 86400",
         )?;
         // RFC 6120 §6.4.5 and §7.7.3.
         check(

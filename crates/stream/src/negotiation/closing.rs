@@ -97,7 +97,7 @@ impl Negotiation {
 
     fn await_end(&mut self, takes_stanzas: bool, now: Instant) {
         self.state = State::Closing {
-            deadline: now + self.config.close_timeout(),
+            deadline: now.checked_add(self.config.close_timeout()).unwrap_or(now),
             takes_stanzas,
         };
     }

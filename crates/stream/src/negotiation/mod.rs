@@ -169,13 +169,10 @@ impl Negotiation {
     /// When [`Input::Tick`] is due, unless something happens before.
     pub fn deadline(&self) -> Option<Instant> {
         match self.state {
-            State::Bound => self
-                .config
-                .keepalive()
-                .map(|keepalive| self.since + keepalive),
+            State::Bound => self.since.checked_add(self.config.keepalive()?),
             State::Closing { deadline, .. } => Some(deadline),
             State::Closed => None,
-            _ => Some(self.since + self.config.negotiation_timeout()),
+            _ => self.since.checked_add(self.config.negotiation_timeout()),
         }
     }
 
