@@ -52,6 +52,7 @@ macro_rules! conditions {
     ($($(#[$doc:meta])+ $variant:ident = $name:literal, $error_type:ident;)+) => {
         /// What is wrong with a stanza: the defined conditions of RFC 6120 §8.3.3.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        #[expect(clippy::enum_variant_names, reason = "the name is undefined-condition in RFC 6120")]
         pub enum Condition {
             $($(#[$doc])+ $variant,)+
         }

@@ -2,9 +2,9 @@
 //!
 //! Each part is prepared by RFC 7622: the domain by IDNA, the localpart by UsernameCaseMapped, the
 //! resourcepart by OpaqueString (RFC 8265). Where PRECIS refuses a localpart or a resourcepart, Nodeprep or
-//! Resourceprep of RFC 6122 is tried instead, as for a query (RFC 3454 §7: code points newer than the tables
-//! are let through): an address that another server lives with is better carried than lost. ASCII, by far
-//! the most usual, is prepared the same by both and takes a way of its own without allocation.
+//! Resourceprep of RFC 6122 is tried instead: an address that another server lives with is better carried
+//! than lost. ASCII, by far the most usual, is prepared alike by both and takes a way of its own without
+//! allocation.
 
 use super::{JidError, JidFault, JidPart};
 use idna::AsciiDenyList;
@@ -15,6 +15,7 @@ use std::borrow::Cow;
 use std::net::Ipv6Addr;
 use stringprep::tables;
 use unicode_normalization::UnicodeNormalization;
+use unicode_properties::{GeneralCategory, UnicodeGeneralCategory};
 
 /// The most octets that any part may have (RFC 7622 §3.2 to §3.4).
 const MAX_PART: usize = 1023;
@@ -30,7 +31,7 @@ pub(super) fn localpart(text: &str) -> Result<Cow<'_, str>, JidError> {
     } else {
         check_length(text, JidPart::Local)?;
         precis::<UsernameCaseMapped>(text)
-            .or_else(|| nodeprep(text))
+            .or_else(|| nodeprep(text).map(older::<UsernameCaseMapped>))
             .map(Cow::Owned)
             .ok_or(JidPart::Local.fault(JidFault::NotAllowed))?
     };
@@ -45,7 +46,7 @@ pub(super) fn resourcepart(text: &str) -> Result<Cow<'_, str>, JidError> {
         return Ok(Cow::Borrowed(text));
     }
     let prepared = precis::<OpaqueString>(text)
-        .or_else(|| resourceprep(text))
+        .or_else(|| resourceprep(text).map(older::<OpaqueString>))
         .ok_or(JidPart::Resource.fault(JidFault::NotAllowed))?;
     check_length(&prepared, JidPart::Resource)?;
     Ok(Cow::Owned(prepared))
@@ -123,29 +124,38 @@ fn precis<Profile: PrecisFastInvocation>(text: &str) -> Option<String> {
     None
 }
 
-/// Nodeprep (RFC 6122 Appendix A), with unassigned code points let through.
-fn nodeprep(text: &str) -> Option<String> {
-    let prepared: String = text
-        .chars()
-        .filter(|&c| !tables::commonly_mapped_to_nothing(c))
-        .flat_map(tables::case_fold_for_nfkc)
-        .nfkc()
-        .collect();
-    let allowed = !prepared.chars().any(|c| c == ' ' || is_prohibited(c));
-    (allowed && is_bidi_ordered(&prepared)).then_some(prepared)
+/// A text prepared by an older profile, again by the newer one if that accepts it: what is prepared stays as it
+/// is when prepared once more.
+fn older<Profile: PrecisFastInvocation>(prepared: String) -> String {
+    precis::<Profile>(&prepared).unwrap_or(prepared)
 }
 
-/// Resourceprep (RFC 6122 Appendix B), with unassigned code points let through.
+/// Nodeprep (RFC 6122 Appendix A). Code points that are newer than its tables are refused before they are
+/// mapped, too: what they are mapped to today, the tables do not fold to lower case.
+fn nodeprep(text: &str) -> Option<String> {
+    let known = !text.contains(tables::unassigned_code_point);
+    if known {
+        stringprep::nodeprep(text).ok().map(Cow::into_owned)
+    } else {
+        None
+    }
+}
+
+/// Resourceprep (RFC 6122 Appendix B) as for a query (RFC 3454 §7): code points that are newer than its
+/// tables are let through, if Unicode has them today. It is what lets new emoji into nicknames.
 fn resourceprep(text: &str) -> Option<String> {
     let prepared: String = text
         .chars()
         .filter(|&c| !tables::commonly_mapped_to_nothing(c))
         .nfkc()
         .collect();
-    (!prepared.chars().any(is_prohibited) && is_bidi_ordered(&prepared)).then_some(prepared)
+    let allowed = prepared
+        .chars()
+        .all(|c| !is_prohibited(c) && c.general_category() != GeneralCategory::Unassigned);
+    (allowed && is_bidi_ordered(&prepared)).then_some(prepared)
 }
 
-/// What Nodeprep and Resourceprep both prohibit (RFC 6122 §A.5, §B.5): tables C.1.2 and C.2.1 to C.9 of RFC
+/// What Resourceprep prohibits (RFC 6122 §B.5): tables C.1.2 and C.2.1 to C.9 of RFC
 /// 3454.
 fn is_prohibited(c: char) -> bool {
     tables::non_ascii_space_character(c)

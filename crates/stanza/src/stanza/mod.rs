@@ -15,7 +15,7 @@ mod write;
 pub use name::PayloadName;
 pub use parse::{ParseError, StanzaFault};
 
-use crate::{Jid, ns};
+use crate::Jid;
 use bytes::Bytes;
 use rookery_xml::Element;
 use std::sync::Arc;
@@ -307,7 +307,4 @@ impl Stanza {
     pub fn is_request(&self) -> bool {
         self.kind.is_request()
     }
-
-    /// The namespace that is the default one where stanzas are written.
-    const NAMESPACE: &'static str = ns::CLIENT;
 }

@@ -1,7 +1,7 @@
 //! The payload of a stanza: read as trees, children added and removed.
 
 use super::{PayloadName, Stanza};
-use bytes::Bytes;
+use crate::ns;
 use rookery_xml::{Element, Limits, StreamNamespaces, XmlError};
 
 /// Limits for XML that has passed the limits of its stream before, or that this server wrote.
@@ -19,7 +19,7 @@ impl Stanza {
     /// # Errors
     /// None for a stanza that was parsed: its payload has been checked then.
     pub fn children(&self) -> Result<Vec<Element>, XmlError> {
-        self.names.iter().map(|name| self.tree(name)).collect()
+        Ok(self.to_element()?.into_children().collect())
     }
 
     /// The first child of this name as a tree, parsed now.
@@ -27,11 +27,20 @@ impl Stanza {
     /// # Errors
     /// As for [`children`](Self::children).
     pub fn child(&self, name: &str, namespace: &str) -> Result<Option<Element>, XmlError> {
-        let found = self
+        let Some(payload) = self
             .names
             .iter()
-            .find(|payload| payload.is(name, namespace));
-        found.map(|payload| self.tree(payload)).transpose()
+            .find(|payload| payload.is(name, namespace))
+        else {
+            return Ok(None);
+        };
+        if self.attributes.is_empty() {
+            let bytes = self.payload.get(payload.range()).unwrap_or_default();
+            return Element::parse(bytes, &content_namespaces(), &TRUSTED).map(Some);
+        }
+        // The child may use prefixes that the stanza's own tag declares.
+        let mut children = self.to_element()?.into_children();
+        Ok(children.find(|child| child.is(name, namespace)))
     }
 
     /// The whole stanza as a tree, for instance to wrap it into another one.
@@ -41,11 +50,7 @@ impl Stanza {
     pub fn to_element(&self) -> Result<Element, XmlError> {
         let mut bytes = Vec::with_capacity(self.size());
         self.write(&mut bytes);
-        Element::parse(
-            &bytes,
-            &StreamNamespaces::with_default(Self::NAMESPACE),
-            &TRUSTED,
-        )
+        Element::parse(&bytes, &content_namespaces(), &TRUSTED)
     }
 
     /// Adds a child at the end. Copies the payload, which other stanzas may share.
@@ -57,7 +62,7 @@ impl Stanza {
     pub(super) fn add(&mut self, child: &Element) {
         let mut payload = Vec::with_capacity(self.payload.len() + 256);
         payload.extend_from_slice(&self.payload);
-        child.write(Self::NAMESPACE, &mut payload);
+        child.write(ns::CLIENT, &mut payload);
         let range = self.payload.len()..payload.len();
         let name = PayloadName::new(child.namespace(), child.name(), range);
         self.names = self.names.iter().cloned().chain([name]).collect();
@@ -87,22 +92,9 @@ impl Stanza {
         self.payload = payload.into();
         self.names = kept.into();
     }
+}
 
-    /// One child as a tree.
-    fn tree(&self, child: &PayloadName) -> Result<Element, XmlError> {
-        let bytes = self.payload.get(child.range()).unwrap_or_default();
-        if self.attributes.is_empty() {
-            return Element::parse(
-                bytes,
-                &StreamNamespaces::with_default(Self::NAMESPACE),
-                &TRUSTED,
-            );
-        }
-        // The child may use prefixes that the stanza's own tag declares.
-        let mut alone = Self::new(self.kind);
-        alone.attributes = self.attributes.clone();
-        alone.payload = Bytes::copy_from_slice(bytes);
-        let mut children = alone.to_element()?.into_children();
-        children.next().ok_or(XmlError::NotWellFormed("no element"))
-    }
+/// What is in scope where a payload without declarations around it stands.
+fn content_namespaces() -> StreamNamespaces {
+    StreamNamespaces::with_default(ns::CLIENT)
 }

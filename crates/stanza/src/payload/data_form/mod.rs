@@ -285,7 +285,7 @@ impl Field {
     }
 
     /// As one that must be filled in.
-    pub fn as_required(mut self) -> Self {
+    pub fn required(mut self) -> Self {
         self.required = true;
         self
     }
