@@ -109,7 +109,10 @@ impl Account {
             (None, Standing::Guest) => Standing::Guest,
             (None, _) => Standing::Missing,
         };
-        self.roster = stored.map(Roster::from).unwrap_or_default();
+        // While sessions of a removed account end, their contacts are still told.
+        if stored.is_some() || self.is_idle() {
+            self.roster = stored.map(Roster::from).unwrap_or_default();
+        }
     }
 
     /// Whether its data have been read.

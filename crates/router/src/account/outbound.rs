@@ -27,9 +27,6 @@ impl Account {
             return step.now().ignore(&stanza);
         }
         stanza.from = Some(session.jid.clone());
-        if stanza.is_request() && stanza.names().len() != 1 {
-            return step.now().bounce(stanza, Condition::BadRequest); // RFC 6120 §8.2.3, rule 5
-        }
         let Some(to) = stanza.to.clone() else {
             return self.sent_to_nobody(session, stanza, scene, step);
         };

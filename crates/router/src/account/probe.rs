@@ -14,7 +14,7 @@ impl Account {
         }
         if self.may_see(from) {
             self.show_presence(from, out);
-        } else {
+        } else if !self.roster.waits_for_answer(from) {
             out.route(self.unsubscribed(from));
         }
     }
@@ -24,6 +24,10 @@ impl Account {
         let (Some(from), Some(to)) = (&stanza.from, &stanza.to) else {
             return out.ignore(stanza);
         };
+        if self.roster.waits_for_answer(from) {
+            // `unsubscribed` would deny a request that the user has yet to decide on.
+            return out.ignore(stanza);
+        }
         out.settled(stanza.kind, Outcome::Local);
         if !self.exists() || !self.may_see(from) {
             // §4.6.6: whoever got directed presence may ask about that resource.

@@ -64,6 +64,13 @@ impl Roster {
             .is_some_and(|item| has_from(item.subscription))
     }
 
+    /// Whether `jid` has asked for the account's presence and waits for an answer.
+    pub(super) fn waits_for_answer(&self, jid: &Jid) -> bool {
+        self.items
+            .get(jid.bare_str())
+            .is_some_and(|item| item.pending_in.is_some())
+    }
+
     /// Everybody who receives the account's presence.
     pub(super) fn subscribers(&self) -> impl Iterator<Item = Jid> {
         self.items

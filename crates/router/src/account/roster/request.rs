@@ -164,6 +164,9 @@ impl Account {
     }
 
     fn push(&mut self, item: Element, update: &RosterUpdate, out: &mut Effects) {
+        if !self.sessions.iter_mut().any(|session| session.interested) {
+            return;
+        }
         let query = item::query(update.version, [item]);
         let push = self.push_id(Stanza::iq(IqType::Set, "").with_payload(query));
         for session in self

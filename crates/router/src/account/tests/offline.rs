@@ -1,0 +1,206 @@
+//! Messages for an account that is away (XEP-0160).
+
+use futures_util::FutureExt;
+use rookery_delivery::Delivery;
+use rookery_storage::OfflineStore;
+
+use super::world::{World, bare, write};
+use crate::config::Config;
+
+const ROMEO: &str = "romeo@example.com/orchard";
+const JULIET: &str = "juliet@example.com/balcony";
+
+fn world() -> World {
+    let mut world = World::new(&["romeo", "juliet"]);
+    world.login(ROMEO);
+    world
+}
+
+fn send(world: &mut World, body: usize) {
+    world.send(ROMEO, &format!(
+        "<message to='juliet@example.com' type='chat' id='m{body}'><body>{body}</body></message>"
+    ));
+}
+
+fn kept(world: &World) -> usize {
+    let juliet = bare("juliet@example.com");
+    let page = world.store.read_offline(&juliet, 0, 10_000);
+    page.now_or_never().unwrap().unwrap().len()
+}
+
+/// The messages among deliveries, as numbers.
+fn numbers(deliveries: &[Delivery]) -> Vec<usize> {
+    let body = |delivery: &Delivery| {
+        let xml = write(&delivery.stanza);
+        let (_, after) = xml.split_once("<body>")?;
+        after.split_once("</body>")?.0.parse().ok()
+    };
+    deliveries.iter().filter_map(body).collect()
+}
+
+#[test]
+fn kept_messages_are_delivered_with_a_delay_stamp() {
+    let mut world = world();
+    world.now = 1_031_699_305_000;
+    send(&mut world, 1);
+    world.now += 1_000_000;
+    world.connect(JULIET);
+    world.send(JULIET, "<presence/>");
+    let received = world.received(JULIET);
+    assert_eq!(
+        received.last().unwrap(),
+        &format!(
+            "<message from='{ROMEO}' to='juliet@example.com' id='m1' type='chat'><body>1</body>\
+         <delay xmlns='urn:xmpp:delay' from='example.com' stamp='2002-09-10T23:08:25Z'/></message>"
+        )
+    );
+}
+
+#[test]
+fn kept_messages_wait_for_a_priority_that_is_not_negative() {
+    let mut world = world();
+    send(&mut world, 1);
+    world.connect(JULIET);
+    world.send(JULIET, "<presence><priority>-1</priority></presence>");
+    assert!(numbers(&world.deliveries(JULIET)).is_empty());
+    world.send(JULIET, "<presence><priority>0</priority></presence>");
+    assert_eq!(numbers(&world.deliveries(JULIET)), [1]);
+}
+
+#[test]
+fn kept_messages_are_removed_only_when_they_are_confirmed() {
+    let mut world = world();
+    send(&mut world, 1);
+    send(&mut world, 2);
+    world.login(JULIET);
+    assert_eq!(kept(&world), 2);
+    world.disconnect(JULIET, vec![]);
+    world.connect(JULIET);
+    world.send(JULIET, "<presence/>");
+    let deliveries = world.deliveries(JULIET);
+    assert_eq!(numbers(&deliveries), [1, 2], "again");
+    let first = deliveries
+        .iter()
+        .find_map(|delivery| delivery.position)
+        .unwrap();
+    world.confirm(JULIET, first);
+    assert_eq!(kept(&world), 1);
+    world.confirm(JULIET, first + 1);
+    assert_eq!(kept(&world), 0);
+}
+
+#[test]
+fn a_long_queue_is_handed_over_page_by_page_and_nothing_overtakes_it() {
+    let mut world = world();
+    for body in 0..150 {
+        send(&mut world, body);
+    }
+    world.connect(JULIET);
+    world.send(JULIET, "<presence/>");
+    let mut got = Vec::new();
+    for round in 0.. {
+        let deliveries = world.deliveries(JULIET);
+        got.extend(numbers(&deliveries));
+        let Some(last) = deliveries
+            .iter()
+            .filter_map(|delivery| delivery.position)
+            .next_back()
+        else {
+            break;
+        };
+        if round < 2 {
+            send(&mut world, 150 + round);
+        }
+        world.confirm(JULIET, last);
+    }
+    assert_eq!(got, (0..152).collect::<Vec<_>>());
+    assert_eq!(kept(&world), 0);
+    send(&mut world, 152);
+    assert_eq!(numbers(&world.deliveries(JULIET)), [152]);
+    assert_eq!(kept(&world), 0, "now they go straight to her");
+}
+
+#[test]
+fn another_resource_takes_over_when_the_first_one_goes() {
+    let mut world = world();
+    send(&mut world, 1);
+    world.login(JULIET);
+    world.login("juliet@example.com/chamber");
+    world.disconnect(JULIET, vec![]);
+    assert_eq!(
+        numbers(&world.deliveries("juliet@example.com/chamber")),
+        [1]
+    );
+}
+
+#[test]
+fn chat_states_alone_are_not_kept() {
+    let mut world = world();
+    let state = "<composing xmlns='http://jabber.org/protocol/chatstates'/>";
+    world.send(
+        ROMEO,
+        &format!("<message to='juliet@example.com' type='chat'>{state}</message>"),
+    );
+    world.send(
+        ROMEO,
+        &format!(
+            "<message to='juliet@example.com' type='chat'>{state}<thread>t</thread></message>"
+        ),
+    );
+    assert_eq!(kept(&world), 0);
+    world.send(
+        ROMEO,
+        &format!("<message to='juliet@example.com' type='chat'>{state}<body>b</body></message>"),
+    );
+    assert_eq!(kept(&world), 1);
+}
+
+#[test]
+fn a_full_queue_is_told_to_the_sender_by_step_3() {
+    let config = Config {
+        offline_messages: 1,
+        ..Config::default()
+    };
+    let mut world = World::with(&["romeo", "juliet"], config);
+    world.login(ROMEO);
+    send(&mut world, 1);
+    assert!(world.received(ROMEO).is_empty());
+    send(&mut world, 2);
+    let received = world.received(ROMEO);
+    assert!(
+        received[0].contains("<service-unavailable "),
+        "{received:?}"
+    );
+}
+
+#[test]
+fn a_store_that_fails_is_told_to_the_sender() {
+    let mut world = world();
+    send(&mut world, 1);
+    world.fail_store(true);
+    send(&mut world, 2);
+    let received = world.received(ROMEO);
+    assert!(
+        received[0].contains("<error type='wait'><resource-constraint "),
+        "{received:?}"
+    );
+}
+
+#[test]
+fn a_message_with_its_own_delay_note_gets_no_second_one() {
+    let mut world = world();
+    world.login(JULIET);
+    send(&mut world, 1);
+    let undelivered = world.deliveries(JULIET);
+    world.disconnect(JULIET, undelivered);
+    world.login("juliet@example.com/chamber");
+    world.disconnect("juliet@example.com/chamber", vec![]);
+    world.connect(JULIET);
+    world.send(JULIET, "<presence/>");
+    let received = world.received(JULIET);
+    assert_eq!(
+        received.last().unwrap().matches("<delay ").count(),
+        1,
+        "{received:?}"
+    );
+}

@@ -1,0 +1,295 @@
+//! Whatever clients do, and whatever fails: nothing panics, memory is what the store has, every message is
+//! accounted for, every request gets one answer, and both sides of a subscription agree.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use proptest::prelude::*;
+use rookery_delivery::{Delivery, Refusal};
+use rookery_stanza::Kind;
+
+use super::super::roster::{has_from, has_to};
+use super::world::{World, bare};
+
+const ACCOUNTS: [&str; 3] = ["a", "b", "c"];
+const RESOURCES: [&str; 2] = ["1", "2"];
+
+#[derive(Clone, Debug)]
+enum Move {
+    Connect(String),
+    Disconnect { client: String, returned: usize },
+    Send { client: String, xml: String },
+    Read(String),
+    Refuse(String),
+    FailStore(bool),
+    LetGo(String),
+}
+
+fn account() -> impl Strategy<Value = String> {
+    prop::sample::select(&ACCOUNTS[..]).prop_map(|name| format!("{name}@example.com"))
+}
+
+fn client() -> impl Strategy<Value = String> {
+    (account(), prop::sample::select(&RESOURCES[..]))
+        .prop_map(|(account, r)| format!("{account}/{r}"))
+}
+
+fn address() -> impl Strategy<Value = String> {
+    prop_oneof![
+        4 => account(),
+        4 => client(),
+        1 => prop::sample::select(vec!["example.com", "nobody@example.com", "x@example.org", "example.com/r"])
+            .prop_map(str::to_owned),
+    ]
+}
+
+fn stanza() -> impl Strategy<Value = String> {
+    let message = (
+        address(),
+        prop::sample::select(vec!["chat", "normal", "headline", "groupchat", "error"]),
+    )
+        .prop_map(|(to, kind)| {
+            format!("<message to='{to}' type='{kind}'><body>b</body></message>")
+        });
+    let subscription = (
+        account(),
+        prop::sample::select(vec![
+            "subscribe",
+            "subscribed",
+            "unsubscribe",
+            "unsubscribed",
+            "probe",
+        ]),
+    )
+        .prop_map(|(to, kind)| format!("<presence to='{to}' type='{kind}'/>"));
+    let broadcast =
+        (-2_i8..3).prop_map(|p| format!("<presence><priority>{p}</priority></presence>"));
+    let directed = (
+        address(),
+        prop::sample::select(vec!["", " type='unavailable'"]),
+    )
+        .prop_map(|(to, kind)| format!("<presence to='{to}'{kind}/>"));
+    let request = (
+        address(),
+        prop::sample::select(vec!["<ask xmlns='test'/>", "<x xmlns='y'/>"]),
+    )
+        .prop_map(|(to, payload)| format!("<iq to='{to}' type='get' id='ID'>{payload}</iq>"));
+    let set = (account(), prop::sample::select(vec!["", " subscription='remove'"])).prop_map(|(jid, remove)| {
+        format!("<iq type='set' id='ID'><query xmlns='jabber:iq:roster'><item jid='{jid}'{remove}/></query></iq>")
+    });
+    prop_oneof![
+        6 => message,
+        6 => subscription,
+        3 => broadcast,
+        1 => Just("<presence type='unavailable'/>".to_owned()),
+        2 => directed,
+        3 => request,
+        2 => set,
+        1 => Just("<iq type='get' id='ID'><query xmlns='jabber:iq:roster' ver='3'/></iq>".to_owned()),
+    ]
+}
+
+fn moves(with_failures: bool) -> impl Strategy<Value = Vec<Move>> {
+    let failures = if with_failures { 1 } else { 0 };
+    let one = prop_oneof![
+        4 => client().prop_map(Move::Connect),
+        2 => (client(), 0_usize..4).prop_map(|(client, returned)| Move::Disconnect { client, returned }),
+        24 => (client(), stanza()).prop_map(|(client, xml)| Move::Send { client, xml }),
+        3 => client().prop_map(Move::Read),
+        1 => account().prop_map(Move::LetGo),
+        failures => client().prop_map(Move::Refuse),
+        failures => any::<bool>().prop_map(Move::FailStore),
+    ];
+    prop::collection::vec(one, 1..80)
+}
+
+/// Requests that were sent, and what became of them.
+#[derive(Default)]
+struct Requests {
+    next: usize,
+    sent: BTreeMap<String, Request>,
+}
+
+struct Request {
+    asker: String,
+    answers: usize,
+    /// It reached another client, which may stay silent, or the asker went.
+    excused: bool,
+}
+
+impl Requests {
+    fn send(&mut self, world: &mut World, client: &str, xml: &str) {
+        self.next += 1;
+        let id = format!("q{}", self.next);
+        if xml.contains("id='ID'") {
+            let request = Request {
+                asker: client.to_owned(),
+                answers: 0,
+                excused: false,
+            };
+            self.sent.insert(id.clone(), request);
+        }
+        world.send(client, &xml.replace("'ID'", &format!("'{id}'")));
+    }
+
+    fn saw(&mut self, client: &str, delivery: &Delivery) {
+        let stanza = &delivery.stanza;
+        let id = stanza.id.as_deref().unwrap_or_default();
+        let Some(request) = self.sent.get_mut(id) else {
+            return;
+        };
+        match stanza.kind {
+            Kind::Iq(kind) if kind.is_request() => request.excused = true,
+            Kind::Iq(_) => {
+                assert_eq!(request.asker, client, "{id}");
+                request.answers += 1;
+                assert_eq!(request.answers, 1, "{id}");
+            }
+            _ => {}
+        }
+    }
+
+    /// A client that went waits for nothing.
+    fn gone(&mut self, client: &str) {
+        for request in self
+            .sent
+            .values_mut()
+            .filter(|request| request.asker == client)
+        {
+            request.excused = true;
+        }
+    }
+}
+
+fn play(moves: Vec<Move>) -> World {
+    let mut world = World::new(&ACCOUNTS);
+    let mut requests = Requests::default();
+    let mut refusing = BTreeSet::new();
+    for one in moves {
+        match one {
+            Move::Connect(client) => {
+                let (account, resource) = client.split_once('/').unwrap();
+                if !world.is_connected(&client) {
+                    world.bind(account, Some(resource));
+                }
+            }
+            Move::Disconnect { client, returned } => {
+                let mut deliveries = world.deliveries(&client);
+                let undelivered = deliveries.split_off(deliveries.len().saturating_sub(returned));
+                // What it returns it never had, and what it had it may leave unanswered.
+                requests.gone(&client);
+                refusing.remove(&client);
+                for delivery in &deliveries {
+                    if delivery.stanza.is_request() {
+                        requests.saw(&client, delivery);
+                    }
+                }
+                world.disconnect(&client, undelivered);
+            }
+            Move::Send { client, xml } if world.is_connected(&client) => {
+                requests.send(&mut world, &client, &xml);
+                if refusing.contains(&client) {
+                    requests.gone(&client);
+                }
+            }
+            Move::Read(client) => {
+                let deliveries = world.deliveries(&client);
+                for delivery in &deliveries {
+                    requests.saw(&client, delivery);
+                }
+                if let Some(position) = deliveries.iter().filter_map(|d| d.position).next_back() {
+                    world.confirm(&client, position);
+                }
+            }
+            Move::Refuse(client) if world.is_connected(&client) => {
+                world.refuse(&client, Refusal::Busy);
+                requests.gone(&client);
+                refusing.insert(client);
+            }
+            Move::FailStore(fails) => world.fail_store(fails),
+            Move::LetGo(account) => {
+                let idle = |jid| {
+                    world
+                        .accounts
+                        .get(jid)
+                        .is_some_and(super::super::Account::is_idle)
+                };
+                if idle(&bare(&account)) {
+                    world.let_go(&account);
+                }
+            }
+            Move::Send { .. } | Move::Refuse(_) => {}
+        }
+    }
+    // What is held for a session that refuses goes its way when the session ends.
+    for client in &refusing {
+        world.disconnect(client, vec![]);
+    }
+    for name in ACCOUNTS {
+        for resource in RESOURCES {
+            let client = format!("{name}@example.com/{resource}");
+            for delivery in world.deliveries(&client) {
+                requests.saw(&client, &delivery);
+            }
+        }
+    }
+    for (id, request) in &requests.sent {
+        assert!(
+            request.excused || request.answers == 1,
+            "{id} of {} is not answered",
+            request.asker
+        );
+    }
+    world
+}
+
+/// Both sides agree who receives whose presence.
+fn agree(world: &mut World) {
+    use futures_util::FutureExt;
+    use rookery_storage::RosterStore;
+    let roster = |name: &str| {
+        let jid = bare(&format!("{name}@example.com"));
+        world
+            .store
+            .load_roster(&jid)
+            .now_or_never()
+            .unwrap()
+            .unwrap()
+            .unwrap()
+    };
+    for one in ACCOUNTS {
+        for other in ACCOUNTS.iter().filter(|other| **other != one) {
+            let find = |name: &str, contact: &str| {
+                let contact = bare(&format!("{contact}@example.com"));
+                roster(name)
+                    .items
+                    .into_iter()
+                    .find(|item| item.jid == contact)
+            };
+            let (ours, theirs) = (find(one, other), find(other, one));
+            let gets = ours.as_ref().is_some_and(|item| has_to(item.subscription));
+            let gives = theirs
+                .as_ref()
+                .is_some_and(|item| has_from(item.subscription));
+            assert_eq!(gets, gives, "{one} and {other}: {ours:?} {theirs:?}");
+            let asks = ours.as_ref().is_some_and(|item| item.pending_out);
+            let asked = theirs
+                .as_ref()
+                .is_some_and(|item| item.pending_in.is_some());
+            assert_eq!(asks, asked, "{one} and {other}: {ours:?} {theirs:?}");
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(256))]
+
+    #[test]
+    fn anything_may_happen(moves in moves(true)) {
+        play(moves);
+    }
+
+    #[test]
+    fn both_sides_agree_while_nothing_fails(moves in moves(false)) {
+        agree(&mut play(moves));
+    }
+}

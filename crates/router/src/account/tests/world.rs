@@ -1,0 +1,552 @@
+//! A small server without actors, sockets and time.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use futures_util::FutureExt;
+use rookery_delivery::{Delivery, Refusal, SessionId, SessionKey};
+use rookery_extension::{
+    Addressee, Answer, Contacts, Feature, Features, Host, Hosts, IqContext, IqHandler, IqMethod,
+    IqRequest, Registry, Relation, Scope, Spec,
+};
+use rookery_stanza::{BareJid, Condition, Jid, Kind, Stanza, StanzaError, ns};
+use rookery_storage::memory::MemoryStore;
+use rookery_storage::{
+    AccountStore, Append, Appended, Credentials, OfflineStore, RosterStore, ScramKeys, StoreError,
+};
+use rookery_xml::{Element, Limits, StreamNamespaces};
+
+use super::super::{Account, Bind, Change, Effect, Input, PAGE, Rules, Scene, Step, Stored};
+use crate::config::Config;
+use crate::metrics::Outcome;
+
+/// Messages accepted, settled, and lost.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Ledger {
+    pub(super) accepted: i64,
+    pub(super) settled: BTreeMap<&'static str, i64>,
+    pub(super) lost: i64,
+}
+
+/// What a client received, each stanza as it would be written.
+#[derive(Debug, Default)]
+struct Client {
+    session: u64,
+    received: Vec<Delivery>,
+    /// Why it refuses everything.
+    refuses: Option<Refusal>,
+}
+
+pub(super) struct World {
+    pub(super) rules: Rules,
+    pub(super) store: MemoryStore,
+    pub(super) ledger: Ledger,
+    pub(super) accounts: BTreeMap<BareJid, Account>,
+    clients: BTreeMap<Jid, Client>,
+    /// Sessions that were asked to end.
+    pub(super) closed: BTreeSet<u64>,
+    /// Answers to requests to bind.
+    pub(super) bound: BTreeMap<u64, Result<Jid, StanzaError>>,
+    todo: VecDeque<(BareJid, Input)>,
+    failing: bool,
+    sessions: u64,
+    pub(super) now: u64,
+}
+
+/// Answers `<ask xmlns='test'/>` with how the sender stands to the addressee.
+struct Ask;
+
+struct AskRequest;
+
+impl IqRequest for AskRequest {
+    const NAME: &'static str = "ask";
+    const NAMESPACE: &'static str = "test";
+
+    fn parse(_: IqMethod, _: &Element) -> Result<Self, StanzaError> {
+        Ok(Self)
+    }
+}
+
+impl IqHandler for Ask {
+    type Request = AskRequest;
+    const SCOPE: Scope = Scope {
+        host: true,
+        account: Some(Relation::Stranger),
+    };
+
+    fn handle(&self, _: AskRequest, context: IqContext<'_>) -> Answer {
+        let relation = match context.addressee {
+            Addressee::Host => "host",
+            Addressee::Account(_, Relation::Own) => "own",
+            Addressee::Account(_, Relation::Subscriber) => "subscriber",
+            Addressee::Account(_, Relation::Stranger) => {
+                return Answer::Now(Err(Condition::ServiceUnavailable.into()));
+            }
+        };
+        Answer::Now(Ok(Some(Element::new(relation, "test"))))
+    }
+}
+
+impl Feature for Ask {
+    fn spec(&self) -> Spec {
+        Spec::EMPTY
+    }
+
+    fn install(self: Box<Self>, registry: &mut Registry) {
+        registry.iq(*self);
+    }
+}
+
+pub(super) fn bare(jid: &str) -> BareJid {
+    BareJid::parse(jid).unwrap()
+}
+
+pub(super) fn jid(jid: &str) -> Jid {
+    Jid::parse(jid).unwrap()
+}
+
+pub(super) fn parse(xml: &str) -> Stanza {
+    let namespaces = StreamNamespaces::with_default(ns::CLIENT);
+    Stanza::parse(xml.to_owned().into(), &namespaces, &Limits::default()).unwrap()
+}
+
+pub(super) fn write(stanza: &Stanza) -> String {
+    let mut out = Vec::new();
+    stanza.write(&mut out);
+    String::from_utf8(out).unwrap()
+}
+
+fn hosts() -> Hosts {
+    let host = |name: &str, anonymous| Host {
+        jid: bare(name),
+        contacts: Contacts::default(),
+        anonymous,
+    };
+    Hosts::new([host("example.com", false), host("guests.example.com", true)])
+}
+
+fn features() -> Features {
+    let mut registry = Registry::new();
+    registry.install(Box::new(Ask));
+    registry.freeze().unwrap()
+}
+
+fn credentials() -> Credentials {
+    let keys = || ScramKeys {
+        salt: vec![],
+        iterations: 1,
+        stored_key: vec![],
+        server_key: vec![],
+    };
+    Credentials {
+        sha1: keys(),
+        sha256: keys(),
+        sha512: keys(),
+    }
+}
+
+impl World {
+    /// A world with these accounts of `example.com`.
+    pub(super) fn new(accounts: &[&str]) -> Self {
+        Self::with(accounts, Config::default())
+    }
+
+    pub(super) fn with(accounts: &[&str], config: Config) -> Self {
+        let store = MemoryStore::new();
+        let all = accounts
+            .iter()
+            .map(|name| (bare(&format!("{name}@example.com")), credentials()));
+        store
+            .create_accounts(all.collect())
+            .now_or_never()
+            .unwrap()
+            .unwrap();
+        Self {
+            rules: Rules {
+                config,
+                hosts: hosts(),
+                features: features(),
+            },
+            store,
+            ledger: Ledger::default(),
+            accounts: BTreeMap::new(),
+            clients: BTreeMap::new(),
+            closed: BTreeSet::new(),
+            bound: BTreeMap::new(),
+            todo: VecDeque::new(),
+            failing: false,
+            sessions: 0,
+            now: 1_000_000,
+        }
+    }
+
+    /// Asks for a resource; the number of the session.
+    pub(super) fn bind(&mut self, account: &str, resource: Option<&str>) -> u64 {
+        self.sessions += 1;
+        let session = self.sessions;
+        let bind = Bind {
+            session: SessionId(session),
+            resource: resource.map(str::to_owned),
+            random: format!("random-{session}"),
+        };
+        self.input(&bare(account), Input::Bind(bind));
+        session
+    }
+
+    /// Binds `client`, which must work.
+    pub(super) fn connect(&mut self, client: &str) -> u64 {
+        let full = jid(client);
+        let session = self.bind(full.bare().as_str(), full.resource());
+        assert_eq!(
+            self.bound.get(&session),
+            Some(&Ok(full)),
+            "{client} is bound"
+        );
+        session
+    }
+
+    /// Binds `client`, asks for the roster and becomes available; forgets what that brought.
+    pub(super) fn login(&mut self, client: &str) {
+        self.connect(client);
+        self.send(
+            client,
+            "<iq type='get' id='roster'><query xmlns='jabber:iq:roster'/></iq>",
+        );
+        self.send(client, "<presence/>");
+        self.forget();
+    }
+
+    /// Both accounts subscribe to each other; everybody forgets what that brought.
+    pub(super) fn befriend(&mut self, one: &str, other: &str) {
+        for (from, to) in [(one, other), (other, one)] {
+            let to_bare = jid(to).bare();
+            let from_bare = jid(from).bare();
+            self.send(
+                from,
+                &format!("<presence type='subscribe' to='{to_bare}'/>"),
+            );
+            self.send(
+                to,
+                &format!("<presence type='subscribed' to='{from_bare}'/>"),
+            );
+        }
+        self.forget();
+    }
+
+    /// The client sends a stanza.
+    pub(super) fn send(&mut self, client: &str, xml: &str) {
+        let client = jid(client);
+        let id = SessionId(self.clients.get(&client).map_or(0, |client| client.session));
+        let session = SessionKey {
+            jid: client.clone(),
+            id,
+        };
+        self.input(
+            &client.bare(),
+            Input::Sent {
+                session,
+                stanza: parse(xml),
+            },
+        );
+    }
+
+    /// The client's session ends and returns this.
+    pub(super) fn disconnect(&mut self, client: &str, undelivered: Vec<Delivery>) {
+        let client = jid(client);
+        let Some(gone) = self.clients.remove(&client) else {
+            return;
+        };
+        let session = SessionKey {
+            jid: client.clone(),
+            id: SessionId(gone.session),
+        };
+        self.input(
+            &client.bare(),
+            Input::Unbound {
+                session,
+                undelivered,
+            },
+        );
+    }
+
+    /// The client confirms everything that it has.
+    pub(super) fn confirm(&mut self, client: &str, position: u64) {
+        let client = jid(client);
+        let session = SessionId(self.clients[&client].session);
+        self.input(&client.bare(), Input::Confirmed { session, position });
+    }
+
+    /// From now on the client's session refuses what it is handed.
+    pub(super) fn refuse(&mut self, client: &str, why: Refusal) {
+        self.clients.get_mut(&jid(client)).unwrap().refuses = Some(why);
+    }
+
+    /// What the client received since the last time, as text.
+    pub(super) fn received(&mut self, client: &str) -> Vec<String> {
+        self.deliveries(client)
+            .iter()
+            .map(|delivery| write(&delivery.stanza))
+            .collect()
+    }
+
+    /// What the client received since the last time.
+    pub(super) fn deliveries(&mut self, client: &str) -> Vec<Delivery> {
+        let client = self.clients.get_mut(&jid(client));
+        client
+            .map(|client| std::mem::take(&mut client.received))
+            .unwrap_or_default()
+    }
+
+    /// Forgets what everybody received.
+    pub(super) fn forget(&mut self) {
+        for client in self.clients.values_mut() {
+            client.received.clear();
+        }
+    }
+
+    pub(super) fn is_connected(&self, client: &str) -> bool {
+        self.clients.contains_key(&jid(client))
+    }
+
+    /// From now on the store fails, or works again.
+    pub(super) fn fail_store(&mut self, fails: bool) {
+        self.failing = fails;
+        self.store
+            .fail(fails.then(|| StoreError::Unavailable("test".to_owned())));
+    }
+
+    /// The account is let go, as a shard lets idle ones go.
+    pub(super) fn let_go(&mut self, account: &str) {
+        self.accounts.remove(&bare(account));
+    }
+
+    /// Hands an input to an account and does everything that follows.
+    pub(super) fn input(&mut self, account: &BareJid, input: Input) {
+        self.todo.push_back((account.clone(), input));
+        let mut steps = 0;
+        while let Some((account, input)) = self.todo.pop_front() {
+            steps += 1;
+            assert!(steps < 100_000, "this never ends");
+            self.handle(&account, input);
+        }
+        self.check();
+    }
+
+    fn handle(&mut self, jid: &BareJid, input: Input) {
+        if !self.accounts.contains_key(jid) {
+            if !input.concerns_absent() {
+                if let Input::Received(stanza) = input {
+                    self.settle(stanza.kind, Outcome::Dropped);
+                }
+                return;
+            }
+            let Ok(roster) = self.store.load_roster(jid).now_or_never().unwrap() else {
+                return self.refuse_input(input);
+            };
+            let mut account = Account::new(jid.clone());
+            account.load(roster);
+            self.accounts.insert(jid.clone(), account);
+        }
+        let mut account = self.accounts.remove(jid).unwrap();
+        let mut step = Step::default();
+        let scene = Scene {
+            rules: &self.rules,
+            now: self.now,
+        };
+        account.handle(input, &scene, &mut step);
+        self.accounts.insert(jid.clone(), account);
+        self.carry_out(jid, step);
+        if self.accounts[jid].is_idle() && !self.accounts[jid].is_stored() {
+            self.accounts.remove(jid);
+        }
+    }
+
+    fn refuse_input(&mut self, input: Input) {
+        let (mut stanza, sent) = match input {
+            Input::Sent { session, stanza } => (stanza.with_from(session.jid), true),
+            Input::Received(stanza) => (stanza, false),
+            Input::Bind(bind) => {
+                let error = Condition::ResourceConstraint.into();
+                self.bound.insert(bind.session.0, Err(error));
+                return;
+            }
+            _ => return,
+        };
+        if let (Kind::Message(_), true) = (stanza.kind, sent) {
+            self.ledger.accepted += 1;
+        }
+        stanza.to.get_or_insert_with(|| jid("example.com"));
+        self.bounce(&stanza, &Condition::ResourceConstraint.into());
+    }
+
+    fn carry_out(&mut self, account: &BareJid, step: Step) {
+        for effect in step.effects.0 {
+            self.perform(account, effect);
+        }
+        for (write, after) in step.writes {
+            let answer = self.ask(account, &write.change);
+            let mut next = Step::default();
+            let mut home = self.accounts.remove(account).unwrap();
+            home.stored(write, answer, &mut next);
+            next.append(after);
+            self.accounts.insert(account.clone(), home);
+            self.carry_out(account, next);
+        }
+    }
+
+    fn ask(&mut self, account: &BareJid, change: &Change) -> Stored {
+        let limit = self.rules.config.offline_messages;
+        match change {
+            Change::Roster(update) => {
+                match self
+                    .store
+                    .update_roster(update.clone())
+                    .now_or_never()
+                    .unwrap()
+                {
+                    Ok(true) => Stored::Done,
+                    Ok(false) => Stored::Refused,
+                    Err(_) => Stored::Failed,
+                }
+            }
+            Change::Append(message) => {
+                let append = Append {
+                    account: account.clone(),
+                    message: message.clone(),
+                };
+                let answer = self.store.append_offline(vec![append], limit);
+                match answer.now_or_never().unwrap().as_deref() {
+                    Ok([Appended::At(_)]) => Stored::Done,
+                    Ok(_) => Stored::Refused,
+                    Err(_) => Stored::Failed,
+                }
+            }
+            Change::Read(after) => {
+                match self
+                    .store
+                    .read_offline(account, *after, PAGE)
+                    .now_or_never()
+                    .unwrap()
+                {
+                    Ok(page) => Stored::Page(page),
+                    Err(_) => Stored::Failed,
+                }
+            }
+            Change::Remove(up_to) => {
+                match self
+                    .store
+                    .remove_offline(account, *up_to)
+                    .now_or_never()
+                    .unwrap()
+                {
+                    Ok(()) => Stored::Done,
+                    Err(_) => Stored::Failed,
+                }
+            }
+        }
+    }
+
+    fn perform(&mut self, account: &BareJid, effect: Effect) {
+        match effect {
+            Effect::Deliver(session, delivery) => self.deliver(account, session, delivery),
+            Effect::Route(stanza) => {
+                let to = stanza.to.as_ref().unwrap().bare();
+                self.todo.push_back((to, Input::Received(stanza)));
+            }
+            Effect::FanOut { stanza, to } => {
+                for to in to {
+                    let stanza = stanza.clone().with_to(to.clone());
+                    self.todo.push_back((to.bare(), Input::Received(stanza)));
+                }
+            }
+            Effect::Probe { from, to } => {
+                for to in to {
+                    self.todo
+                        .push_back((to.bare(), Input::Probed { from: from.clone() }));
+                }
+            }
+            Effect::Bounce(stanza, error) => self.bounce(&stanza, &error),
+            Effect::Later(..) => panic!("nothing answers later here"),
+            Effect::Accepted => self.ledger.accepted += 1,
+            Effect::Settled(kind, outcome) => self.settle(kind, outcome),
+            Effect::Unreadable => panic!("everything stored can be read"),
+            Effect::Bound(session, answer) => {
+                if let Ok(jid) = &answer {
+                    let client = Client {
+                        session: session.0,
+                        ..Client::default()
+                    };
+                    self.clients.insert(jid.clone(), client);
+                }
+                self.bound.insert(session.0, answer.map_err(|error| *error));
+            }
+            Effect::Close(session, _) => {
+                self.closed.insert(session.0);
+            }
+            Effect::Forget(session) => {
+                self.clients.retain(|_, client| client.session != session.0);
+            }
+            Effect::Expire(_) | Effect::Online(_) => {}
+        }
+    }
+
+    fn deliver(&mut self, account: &BareJid, session: SessionId, delivery: Delivery) {
+        let client = self
+            .clients
+            .values_mut()
+            .find(|client| client.session == session.0);
+        let why = match client {
+            Some(Client {
+                refuses: None,
+                received,
+                ..
+            }) => return received.push(delivery),
+            Some(client) => client.refuses.unwrap(),
+            None => Refusal::Gone,
+        };
+        let refused = Input::Refused {
+            session,
+            why,
+            batch: vec![delivery],
+        };
+        self.todo.push_back((account.clone(), refused));
+    }
+
+    fn bounce(&mut self, stanza: &Stanza, error: &StanzaError) {
+        let Some(reply) = stanza.error_reply(error) else {
+            return self.settle(stanza.kind, Outcome::Dropped);
+        };
+        self.settle(stanza.kind, Outcome::Bounced);
+        if let Kind::Message(_) = reply.kind {
+            self.ledger.accepted += 1;
+        }
+        let to = reply.to.as_ref().unwrap().bare();
+        self.todo.push_back((to, Input::Received(reply)));
+    }
+
+    fn settle(&mut self, kind: Kind, outcome: Outcome) {
+        use rookery_telemetry::Label;
+        if let Kind::Message(_) = kind {
+            *self.ledger.settled.entry(outcome.value()).or_default() += 1;
+        }
+    }
+
+    /// Memory is what the store has, and every message is accounted for.
+    fn check(&self) {
+        let settled: i64 = self.ledger.settled.values().sum();
+        assert_eq!(
+            self.ledger.accepted,
+            settled + self.ledger.lost,
+            "the ledger: {:?}",
+            self.ledger
+        );
+        if self.failing {
+            return;
+        }
+        for (jid, account) in &self.accounts {
+            let stored = self.store.load_roster(jid).now_or_never().unwrap().unwrap();
+            if let Some(stored) = stored {
+                assert_eq!(account.roster.to_stored(), stored, "the roster of {jid}");
+            }
+        }
+    }
+}
