@@ -46,12 +46,19 @@ pub struct Scanner {
     state: State,
     /// Bytes of the buffer that were looked at; the frame under construction begins at 0.
     position: usize,
-    /// Elements open inside the frame.
-    depth: usize,
+    /// The names of the elements that are open inside the frame, as places in the buffer.
+    open: SmallVec<[Span; 6]>,
     /// Where the tag that is being read begins.
     tag_start: usize,
     /// Name of the root as the header wrote it, to compare with its end tag.
     root: SmallVec<[u8; 24]>,
+}
+
+/// A piece of the frame under construction.
+#[derive(Clone, Copy, Debug)]
+struct Span {
+    start: usize,
+    end: usize,
 }
 
 /// How far the stream is.
@@ -90,7 +97,7 @@ impl Scanner {
             phase: Phase::Header,
             state: State::Text,
             position: 0,
-            depth: 0,
+            open: SmallVec::new(),
             tag_start: 0,
             root: SmallVec::new(),
         }
@@ -185,7 +192,7 @@ impl Scanner {
 
     /// Outside of markup: anything inside of an element, almost nothing between elements.
     fn text(&mut self, next: u8, rest: &[u8]) -> Result<(), XmlError> {
-        if self.depth > 0 {
+        if !self.open.is_empty() {
             if self.skip_to(memchr(b'<', rest), rest).is_some() {
                 self.begin_markup();
             }
@@ -227,7 +234,7 @@ impl Scanner {
             _ if !may_begin_name(next) => {
                 return Err(XmlError::NotWellFormed("'<' that begins no tag"));
             }
-            _ if self.depth >= self.limits.depth() => return Err(XmlError::TooDeep),
+            _ if self.open.len() >= self.limits.depth() => return Err(XmlError::TooDeep),
             _ => State::StartTag,
         };
         Ok(())
@@ -238,7 +245,7 @@ impl Scanner {
         self.position += 1;
         self.state = match expected.split_first() {
             Some((&first, rest)) if first == next && !rest.is_empty() => State::Section(rest),
-            Some((&first, _)) if first == next && self.depth > 0 => State::CData,
+            Some((&first, _)) if first == next && !self.open.is_empty() => State::CData,
             Some((&first, _)) if first == next && self.phase == Phase::Open => {
                 return Err(XmlError::TextBetweenStanzas);
             }
@@ -281,47 +288,66 @@ impl Scanner {
         let len = self.position;
         let is_empty = self.looked_at(window).ends_with(b"/>");
         self.state = State::Text;
+        let name = self.name_at(window, self.tag_start + 1)?;
         if self.phase == Phase::Header {
             if is_empty {
                 return Err(XmlError::NotWellFormed("stream header is an empty element"));
             }
-            self.root = self.tag_name(window, 1)?.into();
+            self.root = name.of(window).into();
             self.phase = Phase::Open;
             return Ok(Some(Frame::Header { len }));
         }
         if !is_empty {
-            self.depth += 1;
+            // A second header never ends: it would hold up everything that follows.
+            if self.open.is_empty() && name.of(window) == self.root.as_slice() {
+                return Ok(Some(Frame::Header { len }));
+            }
+            self.open.push(name);
         }
-        Ok((self.depth == 0).then_some(Frame::Stanza { len }))
+        Ok(self.open.is_empty().then_some(Frame::Stanza { len }))
     }
 
-    /// Behind the `>` of an end tag.
+    /// Behind the `>` of an end tag, which has to be that of the element that was opened last: seen here,
+    /// and not only once the frame is complete, it is answered while the peer still listens.
     fn end_tag_end(&mut self, window: &[u8]) -> Result<Option<Frame>, XmlError> {
         let len = self.position;
         self.state = State::Text;
-        if self.depth == 0 {
-            if self.tag_name(window, 2)? != self.root.as_slice() {
+        let name = self.name_at(window, self.tag_start + 2)?;
+        let Some(opened) = self.open.pop() else {
+            if name.of(window) != self.root.as_slice() {
                 return Err(XmlError::NotWellFormed("end tag of another element"));
             }
             self.phase = Phase::Closed;
             return Ok(Some(Frame::End { len }));
+        };
+        if name.of(window) != opened.of(window) {
+            return Err(XmlError::NotWellFormed("end tag of another element"));
         }
-        self.depth -= 1;
-        Ok((self.depth == 0).then_some(Frame::Stanza { len }))
+        if self.open.is_empty() {
+            // An unusually deep stanza leaves no memory behind.
+            self.open = SmallVec::new();
+            return Ok(Some(Frame::Stanza { len }));
+        }
+        Ok(None)
     }
 
-    /// The name in the tag that has just come to its end; `skip` bytes of the tag precede it.
-    fn tag_name<'b>(&self, window: &'b [u8], skip: usize) -> Result<&'b [u8], XmlError> {
-        let tag = window
-            .get(self.tag_start + skip..self.position)
-            .unwrap_or_default();
-        let name = tag
-            .split(|&b| is_space(b) || b == b'>')
-            .next()
-            .unwrap_or_default();
-        if name.len() > self.limits.max_name_bytes {
+    /// The name that begins at `start`, in the tag that has just come to its end.
+    fn name_at(&self, window: &[u8], start: usize) -> Result<Span, XmlError> {
+        let tag = window.get(start..self.position).unwrap_or_default();
+        let ends = |&b: &u8| is_space(b) || matches!(b, b'>' | b'/');
+        let len = tag.iter().position(ends).unwrap_or(tag.len());
+        if len > self.limits.max_name_bytes {
             return Err(XmlError::NameTooLong);
         }
-        Ok(name)
+        Ok(Span {
+            start,
+            end: start + len,
+        })
+    }
+}
+
+impl Span {
+    fn of(self, window: &[u8]) -> &[u8] {
+        window.get(self.start..self.end).unwrap_or_default()
     }
 }
