@@ -1,5 +1,8 @@
 //! Appending messages: one writer waiting for each, and many at once that share a sync; and reading.
-#![expect(clippy::expect_used, reason = "a benchmark that cannot be set up ends there")]
+#![expect(
+    clippy::expect_used,
+    reason = "a benchmark that cannot be set up ends there"
+)]
 
 use std::sync::Arc;
 

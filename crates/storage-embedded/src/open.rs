@@ -175,7 +175,7 @@ fn check(path: &Path, connection: &Connection) -> Result<(), OpenError> {
         return Ok(());
     }
     let finding: String = connection
-        .pragma_query_value(None, "quick_check(1)", |row| row.get(0))
+        .query_row("PRAGMA quick_check(1)", [], |row| row.get(0))
         .map_err(|error| OpenError::from_sqlite(path, "checking it", error))?;
     if finding == "ok" {
         return Ok(());

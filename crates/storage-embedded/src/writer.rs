@@ -211,3 +211,48 @@ impl Health {
             .set(i64::from(last.is_none()));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use futures_util::future::{join, join_all};
+    use rookery_telemetry::Registry;
+
+    use super::*;
+    use crate::metrics::Operation;
+    use crate::{Config, EmbeddedStore};
+
+    #[tokio::test]
+    async fn a_write_that_fails_takes_no_other_of_its_batch_with_it() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("store.db");
+        let store = EmbeddedStore::open(&path, &Config::default(), &Registry::new()).unwrap();
+        // One fails after it has written, and what it wrote must go.
+        let outcome = |number| match number {
+            5 => Err(rusqlite::Error::InvalidQuery),
+            _ => Ok(number),
+        };
+        let add = |number: i64| {
+            store.write(Operation::CreateAccounts, move |connection| {
+                let sql = "INSERT INTO accounts (host, local) VALUES ('a.example', ?1)";
+                connection.prepare_cached(sql)?.execute([number])?;
+                outcome(number)
+            })
+        };
+        // Nothing can be committed before all wait; so all but the first are one batch.
+        let blocker = Connection::open(&path).unwrap();
+        blocker.execute_batch("BEGIN IMMEDIATE").unwrap();
+        let unblock = async { blocker.execute_batch("ROLLBACK").unwrap() };
+        let (results, ()) = join(join_all((0..10).map(add)), unblock).await;
+
+        let failed: Vec<usize> = (0..10).filter(|&number| results[number].is_err()).collect();
+        assert_eq!(failed, [5]);
+        assert_eq!(store.health(), Ok(()), "the last write succeeded");
+        store.close().await;
+        let count = "SELECT count(*) FROM accounts WHERE local <> '5'";
+        let count: i64 = blocker.query_row(count, [], |row| row.get(0)).unwrap();
+        let all: i64 = blocker
+            .query_row("SELECT count(*) FROM accounts", [], |row| row.get(0))
+            .unwrap();
+        assert_eq!((count, all), (9, 9));
+    }
+}

@@ -1,0 +1,231 @@
+/* Keeps, for each file in the directory ROOKERY_TEST_SEEN, a copy in ROOKERY_TEST_SYNCED that holds what
+ * was synced and nothing else: what a loss of power would leave. Loaded with LD_PRELOAD.
+ *
+ * Writes are remembered as ranges; a sync copies the ranges that were written since the last one. A file
+ * comes into being on the disk when it or its directory is synced; that it was removed counts at once.
+ * The index of SQLite's log ("-shm") is mapped memory, rebuilt at every start, and left out.
+ */
+
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <pthread.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define FILES 64
+#define DESCRIPTORS 4096
+
+struct range {
+    off_t from, to;
+};
+
+struct file {
+    char name[NAME_MAX + 1];
+    struct range *dirty;
+    size_t used, room;
+};
+
+static struct file files[FILES];
+/* 0: not ours; -1: the directory itself; n: files[n - 1]. */
+static int by_descriptor[DESCRIPTORS];
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+
+#define REAL(name) ((__typeof__(&name))real(#name))
+
+static void *real(const char *name) {
+    void *function = dlsym(RTLD_NEXT, name);
+    if (!function) {
+        fprintf(stderr, "synced.c: no %s\n", name);
+        abort();
+    }
+    return function;
+}
+
+static void check(int good, const char *what) {
+    if (!good) {
+        perror(what);
+        abort();
+    }
+}
+
+/* The path of a file in the directory that a variable of the environment names. */
+static void path_in(char *path, const char *variable, const char *name) {
+    int length = snprintf(path, PATH_MAX, "%s/%s", getenv(variable), name);
+    check(length > 0 && length < PATH_MAX, variable);
+}
+
+static void synced_path(char *path, const char *name) { path_in(path, "ROOKERY_TEST_SYNCED", name); }
+
+/* What a path is: 0, -1, or the number of a file. */
+static int find(const char *path) {
+    const char *seen = getenv("ROOKERY_TEST_SEEN");
+    size_t length = seen ? strlen(seen) : 0;
+    if (!length || strncmp(path, seen, length))
+        return 0;
+    if (!path[length])
+        return -1;
+    const char *name = path + length + 1;
+    size_t name_length = strlen(name);
+    const char *end = name + name_length;
+    if (path[length] != '/' || !name_length || name_length > NAME_MAX || strchr(name, '/'))
+        return 0;
+    if ((name_length > 4 && !strcmp(end - 4, "-shm")) || (name_length > 5 && !strcmp(end - 5, ".lock")))
+        return 0;
+    for (int i = 0; i < FILES; i++) {
+        if (!files[i].name[0])
+            strcpy(files[i].name, name);
+        if (!strcmp(files[i].name, name))
+            return i + 1;
+    }
+    abort();
+}
+
+static struct file *of(int descriptor) {
+    int number = descriptor >= 0 && descriptor < DESCRIPTORS ? by_descriptor[descriptor] : 0;
+    return number > 0 ? &files[number - 1] : NULL;
+}
+
+static void opened(int descriptor, const char *path) {
+    if (descriptor < 0 || descriptor >= DESCRIPTORS)
+        return;
+    pthread_mutex_lock(&lock);
+    by_descriptor[descriptor] = find(path);
+    pthread_mutex_unlock(&lock);
+}
+
+static void written(struct file *file, off_t from, ssize_t length) {
+    if (length <= 0)
+        return;
+    if (file->used && file->dirty[file->used - 1].to == from) {
+        file->dirty[file->used - 1].to += length;
+        return;
+    }
+    if (file->used == file->room) {
+        file->room = file->room ? 2 * file->room : 64;
+        file->dirty = realloc(file->dirty, file->room * sizeof *file->dirty);
+        check(file->dirty != NULL, "realloc");
+    }
+    file->dirty[file->used++] = (struct range){from, from + length};
+}
+
+/* Brings the copy up to date with the file. */
+static void sync_file(struct file *file, int descriptor) {
+    static char buffer[65536];
+    char path[PATH_MAX];
+    struct stat status;
+    synced_path(path, file->name);
+    int copy = REAL(open)(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
+    check(copy >= 0, path);
+    for (size_t i = 0; i < file->used; i++) {
+        off_t at = file->dirty[i].from;
+        while (at < file->dirty[i].to) {
+            size_t want = file->dirty[i].to - at;
+            ssize_t got = pread(descriptor, buffer, want < sizeof buffer ? want : sizeof buffer, at);
+            check(got >= 0, "pread");
+            if (!got)
+                break; /* cut off since it was written */
+            check(REAL(pwrite)(copy, buffer, got, at) == got, "pwrite");
+            at += got;
+        }
+    }
+    file->used = 0;
+    check(!fstat(descriptor, &status), "fstat");
+    check(!REAL(ftruncate)(copy, status.st_size), "ftruncate");
+    REAL(close)(copy);
+}
+
+/* Every file in the directory is there after a loss of power, if only with nothing in it. */
+static void sync_directory(void) {
+    char path[PATH_MAX];
+    for (int i = 0; i < FILES && files[i].name[0]; i++) {
+        path_in(path, "ROOKERY_TEST_SEEN", files[i].name);
+        if (access(path, F_OK))
+            continue;
+        synced_path(path, files[i].name);
+        int copy = REAL(open)(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
+        check(copy >= 0, path);
+        REAL(close)(copy);
+    }
+}
+
+static int synced(int descriptor) {
+    pthread_mutex_lock(&lock);
+    struct file *file = of(descriptor);
+    if (file)
+        sync_file(file, descriptor);
+    else if (descriptor >= 0 && descriptor < DESCRIPTORS && by_descriptor[descriptor] == -1)
+        sync_directory();
+    pthread_mutex_unlock(&lock);
+    return 0;
+}
+
+int fsync(int descriptor) { return synced(descriptor); }
+
+int fdatasync(int descriptor) { return synced(descriptor); }
+
+#define OPEN(name)                                                                                 \
+    int name(const char *path, int flags, ...) {                                                   \
+        va_list rest;                                                                              \
+        va_start(rest, flags);                                                                     \
+        mode_t mode = flags & (O_CREAT | O_TMPFILE) ? va_arg(rest, mode_t) : 0;                    \
+        va_end(rest);                                                                              \
+        int descriptor = REAL(name)(path, flags, mode);                                            \
+        opened(descriptor, path);                                                                  \
+        return descriptor;                                                                         \
+    }
+
+OPEN(open)
+OPEN(open64)
+
+int close(int descriptor) {
+    if (descriptor >= 0 && descriptor < DESCRIPTORS)
+        by_descriptor[descriptor] = 0;
+    return REAL(close)(descriptor);
+}
+
+ssize_t write(int descriptor, const void *bytes, size_t length) {
+    struct file *file = of(descriptor);
+    if (!file)
+        return REAL(write)(descriptor, bytes, length);
+    pthread_mutex_lock(&lock);
+    off_t at = lseek(descriptor, 0, SEEK_CUR);
+    ssize_t done = REAL(write)(descriptor, bytes, length);
+    written(file, at, done);
+    pthread_mutex_unlock(&lock);
+    return done;
+}
+
+#define PWRITE(name, offset)                                                                       \
+    ssize_t name(int descriptor, const void *bytes, size_t length, offset at) {                    \
+        struct file *file = of(descriptor);                                                        \
+        if (!file)                                                                                 \
+            return REAL(name)(descriptor, bytes, length, at);                                      \
+        pthread_mutex_lock(&lock);                                                                 \
+        ssize_t done = REAL(name)(descriptor, bytes, length, at);                                  \
+        written(file, at, done);                                                                   \
+        pthread_mutex_unlock(&lock);                                                               \
+        return done;                                                                               \
+    }
+
+PWRITE(pwrite, off_t)
+PWRITE(pwrite64, off64_t)
+
+int unlink(const char *path) {
+    pthread_mutex_lock(&lock);
+    int number = find(path);
+    int done = REAL(unlink)(path);
+    if (!done && number > 0) {
+        char copy[PATH_MAX];
+        synced_path(copy, files[number - 1].name);
+        REAL(unlink)(copy);
+        files[number - 1].used = 0;
+    }
+    pthread_mutex_unlock(&lock);
+    return done;
+}
