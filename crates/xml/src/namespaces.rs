@@ -95,7 +95,8 @@ impl<'a> Scope<'a> {
         }
     }
 
-    /// Adds a declaration made at `depth`; an empty prefix is the default namespace.
+    /// Adds a declaration made at `depth`; an empty prefix is the default namespace. That an element
+    /// declares a prefix once only is checked elsewhere.
     pub(crate) fn declare(
         &mut self,
         prefix: &'a str,
@@ -104,14 +105,6 @@ impl<'a> Scope<'a> {
         limits: &Limits,
     ) -> Result<(), XmlError> {
         check_declaration(prefix, &namespace)?;
-        let mut here = self
-            .bindings
-            .iter()
-            .rev()
-            .take_while(|binding| binding.depth == depth);
-        if here.any(|binding| binding.prefix == prefix) {
-            return Err(XmlError::NotWellFormed("namespace declared twice"));
-        }
         if self.bindings.len() + self.outer.prefixes.len() >= limits.max_namespaces {
             return Err(XmlError::TooManyNamespaces);
         }

@@ -7,7 +7,7 @@ use crate::error::XmlError;
 use crate::escape::line_ends;
 use crate::limits::Limits;
 use crate::namespaces::StreamNamespaces;
-use crate::reader::{Reader, Shape, Token};
+use crate::reader::{Reader, Token};
 use crate::tag::Tag;
 
 impl Element {
@@ -20,23 +20,7 @@ impl Element {
         namespaces: &StreamNamespaces,
         limits: &Limits,
     ) -> Result<Self, XmlError> {
-        let reader = Reader::new(bytes, Shape::Element, namespaces, limits)?;
-        build(reader)?
-            .pop()
-            .ok_or(XmlError::NotWellFormed("no element"))
-    }
-
-    /// Reads the child elements in the content of an element; text between them is checked and
-    /// dropped. `namespaces` is the scope of the content.
-    ///
-    /// # Errors
-    /// As [`read_top`](crate::read_top), except that the number of elements is free.
-    pub fn parse_content(
-        bytes: &[u8],
-        namespaces: &StreamNamespaces,
-        limits: &Limits,
-    ) -> Result<Vec<Self>, XmlError> {
-        build(Reader::new(bytes, Shape::Content, namespaces, limits)?)
+        build(Reader::new(bytes, namespaces, limits)?)
     }
 
     /// Reads exactly one element from text that stands alone: no namespace comes from outside,
@@ -53,10 +37,10 @@ impl Element {
     }
 }
 
-/// Builds the elements that the reader finds, without recursion.
-fn build(mut reader: Reader<'_>) -> Result<Vec<Element>, XmlError> {
+/// Builds the element that the reader finds, without recursion.
+fn build(mut reader: Reader<'_>) -> Result<Element, XmlError> {
     let mut open: Vec<Element> = Vec::new();
-    let mut complete = Vec::new();
+    let mut complete = None;
     loop {
         match (reader.advance()?, open.last_mut()) {
             (Token::Start, _) => open.push(element(&mut reader.tag)),
@@ -64,15 +48,16 @@ fn build(mut reader: Reader<'_>) -> Result<Vec<Element>, XmlError> {
                 let ended = open.pop();
                 match open.last_mut() {
                     Some(parent) => ended.into_iter().for_each(|child| parent.push(child)),
-                    None => complete.extend(ended),
+                    None => complete = ended,
                 }
             }
             (Token::Text(raw), Some(parent)) => parent.push_legal_text(line_ends(raw)),
             (Token::Character(c), Some(parent)) => {
                 parent.push_legal_text(Cow::Borrowed(c.encode_utf8(&mut [0; 4])));
             }
+            // The reader allows no text outside of the element, and no end without one.
             (Token::Text(_) | Token::Character(_), None) => {}
-            (Token::Eof, _) => return Ok(complete),
+            (Token::Eof, _) => return complete.ok_or(XmlError::NotWellFormed("no element")),
         }
     }
 }

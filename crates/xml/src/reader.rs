@@ -12,32 +12,22 @@ use crate::limits::Limits;
 use crate::namespaces::{Scope, StreamNamespaces};
 use crate::tag::Tag;
 
-/// Reads complete XML, an element or the content of one, token by token.
+/// Reads exactly one element, token by token.
 pub(crate) struct Reader<'a> {
     text: &'a str,
     limits: Limits,
-    shape: Shape,
     /// Names of the elements that are open, as written.
     open: SmallVec<[&'a str; 8]>,
     /// Where the last token began, and the next one begins.
     start: usize,
     position: usize,
+    /// The element has come to its end.
+    complete: bool,
     /// The last start tag was that of an empty element; its end is still to be told.
     ends_at_once: bool,
     /// The last start tag.
     pub(crate) tag: Tag<'a>,
     pub(crate) scope: Scope<'a>,
-}
-
-/// What is to be read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Shape {
-    /// Exactly one element, from the first byte to the last.
-    Element,
-    /// The element has come to its end.
-    Complete,
-    /// Any number of elements, and text between them.
-    Content,
 }
 
 /// One piece of an element.
@@ -59,17 +49,16 @@ impl<'a> Reader<'a> {
     /// Checks size, encoding and characters of the whole, and stands before its first token.
     pub(crate) fn new(
         bytes: &'a [u8],
-        shape: Shape,
         namespaces: &'a StreamNamespaces,
         limits: &Limits,
     ) -> Result<Self, XmlError> {
         Ok(Self {
             text: checked_text(bytes, limits)?,
             limits: *limits,
-            shape,
             open: SmallVec::new(),
             start: 0,
             position: 0,
+            complete: false,
             ends_at_once: false,
             tag: Tag::default(),
             scope: Scope::new(namespaces),
@@ -99,12 +88,13 @@ impl<'a> Reader<'a> {
         }
         let rest = self.text.get(self.position..).unwrap_or_default();
         match rest.as_bytes() {
-            [] => self.end_of_input(),
+            [] if self.complete => Ok(Token::Eof),
+            [] => Err(XmlError::NotWellFormed("element without an end")),
             [b'<', b'/', ..] => self.end_tag(rest),
             [b'<', b'!', ..] => self.section(rest),
             [b'<', b'?', ..] => Err(XmlError::Restricted("processing instruction")),
             [b'<', ..] => self.start_tag(rest),
-            _ if self.open.is_empty() && self.shape != Shape::Content => {
+            _ if self.open.is_empty() => {
                 Err(XmlError::NotWellFormed("text outside of the element"))
             }
             [b'&', ..] => self.reference(rest),
@@ -119,7 +109,7 @@ impl<'a> Reader<'a> {
 
     /// [40] STag or [44] EmptyElemTag.
     fn start_tag(&mut self, rest: &'a str) -> Result<Token<'a>, XmlError> {
-        if self.shape == Shape::Complete {
+        if self.complete {
             return Err(XmlError::NotWellFormed("more than one element"));
         }
         let depth = self.open.len() + 1;
@@ -164,9 +154,7 @@ impl<'a> Reader<'a> {
     fn close(&mut self) -> Token<'a> {
         self.open.pop();
         self.scope.leave(self.open.len());
-        if self.open.is_empty() && self.shape == Shape::Element {
-            self.shape = Shape::Complete;
-        }
+        self.complete = self.open.is_empty();
         Token::End
     }
 
@@ -175,7 +163,7 @@ impl<'a> Reader<'a> {
         let Some(rest) = rest.strip_prefix("<![CDATA[") else {
             return Err(XmlError::Restricted("comment or document type"));
         };
-        if self.open.is_empty() && self.shape != Shape::Content {
+        if self.open.is_empty() {
             return Err(XmlError::NotWellFormed("text outside of the element"));
         }
         let (inside, after) = rest
@@ -203,16 +191,6 @@ impl<'a> Reader<'a> {
         }
         self.go_on_at(after);
         Ok(Token::Text(text))
-    }
-
-    fn end_of_input(&self) -> Result<Token<'a>, XmlError> {
-        match self.shape {
-            Shape::Element => Err(XmlError::NotWellFormed("no complete element")),
-            Shape::Content if !self.open.is_empty() => {
-                Err(XmlError::NotWellFormed("no complete element"))
-            }
-            Shape::Content | Shape::Complete => Ok(Token::Eof),
-        }
     }
 }
 

@@ -63,7 +63,10 @@ impl<'a> Tag<'a> {
     ) -> Result<&'a str, XmlError> {
         self.attributes.clear();
         self.declarations.clear();
-        let (name, rest) = split_before(text.strip_prefix('<').unwrap_or(text), ends_name);
+        let begun = text
+            .strip_prefix('<')
+            .ok_or(XmlError::NotWellFormed("no tag"))?;
+        let (name, rest) = split_before(begun, ends_name);
         self.written = name;
         (self.prefix, self.name) = checked_name(name, limits)?;
         let mut attributes = Attributes::new(rest, end);
@@ -120,33 +123,31 @@ impl<'a> Tag<'a> {
                 attribute.namespace = scope.resolve(attribute.prefix, depth)?;
             }
         }
-        let duplicate = if self.attributes.len() <= FEW {
-            let mut later = self.attributes.as_slice();
-            let mut found = false;
-            while let [first, rest @ ..] = later {
-                found |= rest
-                    .iter()
-                    .any(|a| a.name == first.name && a.namespace == first.namespace);
-                later = rest;
-            }
-            found
-        } else {
-            let mut names: Vec<(&str, &str)> = self
-                .attributes
-                .iter()
-                .map(|a| (a.name, &*a.namespace))
-                .collect();
-            names.sort_unstable();
-            names
-                .windows(2)
-                .any(|pair| matches!(pair, [a, b] if a == b))
-        };
-        if duplicate {
-            Err(XmlError::NotWellFormed("duplicate attribute"))
-        } else {
-            Ok(())
+        let declared = self.declarations.iter().map(|d| (d.prefix, ""));
+        let attributes = self.attributes.iter().map(|a| (a.name, &*a.namespace));
+        if has_duplicate(attributes) || has_duplicate(declared) {
+            return Err(XmlError::NotWellFormed("duplicate attribute"));
+        }
+        Ok(())
+    }
+}
+
+/// Whether two of the names are the same, in a time that many names do not blow up.
+fn has_duplicate<'n>(names: impl ExactSizeIterator<Item = (&'n str, &'n str)> + Clone) -> bool {
+    if names.len() > FEW {
+        let mut sorted: Vec<_> = names.collect();
+        sorted.sort_unstable();
+        return sorted
+            .windows(2)
+            .any(|pair| matches!(pair, [a, b] if a == b));
+    }
+    let mut rest = names;
+    while let Some(name) = rest.next() {
+        if rest.clone().any(|other| other == name) {
+            return true;
         }
     }
+    false
 }
 
 fn ends_name(b: u8) -> bool {

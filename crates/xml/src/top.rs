@@ -9,7 +9,7 @@ use crate::chars::is_blank;
 use crate::error::XmlError;
 use crate::limits::Limits;
 use crate::namespaces::StreamNamespaces;
-use crate::reader::{Reader, Shape, Token};
+use crate::reader::{Reader, Token};
 
 /// What routing needs to know of a stanza. Ranges are in bytes of the stanza.
 #[derive(Clone, Debug)]
@@ -85,7 +85,7 @@ pub fn read_top<'a>(
     namespaces: &'a StreamNamespaces,
     limits: &Limits,
 ) -> Result<Top<'a>, XmlError> {
-    let mut reader = Reader::new(stanza, Shape::Element, namespaces, limits)?;
+    let mut reader = Reader::new(stanza, namespaces, limits)?;
     reader.advance()?;
     let tag = std::mem::take(&mut reader.tag);
     let mut top = Top {
