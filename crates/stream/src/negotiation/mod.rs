@@ -268,9 +268,9 @@ impl Negotiation {
             (State::Closing { .. }, _) | (_, Frame::Whitespace) => {}
             (State::Header, Frame::Header(bytes)) => self.open(&bytes, now, effects),
             (_, Frame::End) => self.peer_closed(effects),
-            (_, Frame::Element(bytes) | Frame::Header(bytes)) => {
-                self.element(bytes, now, effects);
-            }
+            // Without a restart it is but a first-level element, and one that nobody understands.
+            (_, Frame::Header(_)) => self.unsupported(now, effects),
+            (_, Frame::Element(bytes)) => self.element(bytes, now, effects),
         }
     }
 
