@@ -68,11 +68,15 @@ pub(crate) fn write<T: Send + 'static>(
     )
 }
 
+/// Says that nothing can be written any more, however the writer ends.
+struct End(Arc<Health>);
+
 // === impl Writer ===
 
 impl Writer {
     /// Works until the queue is closed and empty.
     pub(crate) fn run(mut self) {
+        let _end = End(Arc::clone(&self.health));
         let mut batch = Vec::with_capacity(self.batch);
         while let Some(first) = self.next() {
             batch.push(first);
@@ -80,7 +84,6 @@ impl Writer {
             self.commit(&mut batch);
             self.measure();
         }
-        self.health.metrics.up.of(Backend::Embedded).set(0);
         let Self {
             connection, lock, ..
         } = self;
@@ -179,6 +182,16 @@ where
         let result = committed.and_then(|()| result.ok_or_else(never_done));
         // A caller that is gone wants no answer.
         drop(caller.send(result));
+    }
+}
+
+// === impl End ===
+
+impl Drop for End {
+    fn drop(&mut self) {
+        let ended = StoreError::Unavailable("its writer has ended".to_owned());
+        *self.0.failure.lock() = Some(ended);
+        self.0.metrics.up.of(Backend::Embedded).set(0);
     }
 }
 

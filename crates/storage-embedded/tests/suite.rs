@@ -123,6 +123,7 @@ async fn a_closed_store_does_what_waits_and_refuses_the_rest() {
             .render()
             .contains("rookery_store_up{backend=\"embedded\"} 0")
     );
+    assert!(lodging.health().is_err());
     lodging.close().await;
 }
 
