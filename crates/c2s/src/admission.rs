@@ -46,6 +46,11 @@ impl Admission {
         }
     }
 
+    /// How many connections there are.
+    pub(crate) fn connections(&self) -> usize {
+        self.shared.connections.load(Ordering::Relaxed)
+    }
+
     /// A place for a connection from `address`, or the reason why there is none.
     pub(crate) fn admit(&self, address: IpAddr) -> Result<Place, Rejection> {
         let shared = &self.shared;

@@ -28,6 +28,8 @@ use rookery_lifecycle::{Clock, DrainSignal, TaskScope};
 use rookery_telemetry::Registry;
 use rookery_tls::CertificateStore;
 
+use admission::Admission;
+
 pub use config::{DirectTlsListener, Limits, StartTlsListener};
 pub use listener::ListenError;
 pub use metrics::{CloseReason, Listener, Metrics, Profile, Rejection};
@@ -76,13 +78,21 @@ pub struct Services {
     pub drain: DrainSignal,
 }
 
-/// Where clients can connect.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+/// Where clients can connect, and how many are.
+#[derive(Clone, Debug)]
 pub struct Listening {
     /// With STARTTLS.
     pub starttls: Vec<SocketAddr>,
     /// With TLS from the start.
     pub direct: Vec<SocketAddr>,
+    admission: Admission,
+}
+
+impl Listening {
+    /// How many connections are open now.
+    pub fn connections(&self) -> usize {
+        self.admission.connections()
+    }
 }
 
 /// Listens for clients until the drain begins.
@@ -105,9 +115,10 @@ pub fn listen(config: Config, services: Services) -> Result<Listening, ListenErr
         features,
         authenticator: authenticator.clone(),
     };
+    let admission = Admission::new(config.limits);
     let shared = Arc::new(shared::Shared {
         arbiters: services.arbiters,
-        admission: admission::Admission::new(config.limits),
+        admission: admission.clone(),
         authenticator,
         clock: services.clock,
         homes: services.homes,
@@ -135,5 +146,6 @@ pub fn listen(config: Config, services: Services) -> Result<Listening, ListenErr
             &scope,
             &drain,
         )?,
+        admission,
     })
 }

@@ -1,0 +1,43 @@
+//! Tells the program which source it is made from, and by which compiler.
+
+use std::path::Path;
+use std::process::Command;
+
+fn main() {
+    let given = option_env!("SOURCE_REVISION").map(str::to_owned);
+    let revision = given.or_else(|| output("git", &["rev-parse", "--short=12", "HEAD"]));
+    let compiler = std::env::var("RUSTC").unwrap_or_else(|_| "rustc".to_owned());
+    set("REVISION", revision);
+    set("RUSTC_VERSION", output(&compiler, &["--version"]));
+    instruct("rerun-if-env-changed=SOURCE_REVISION");
+    // The log of HEAD grows with every commit and checkout.
+    let git = output("git", &["rev-parse", "--git-path", "logs/HEAD"]);
+    if let Some(path) = git.filter(|path| Path::new(path).exists()) {
+        instruct(&format!("rerun-if-changed={path}"));
+    }
+    instruct("rerun-if-changed=build.rs");
+}
+
+fn set(name: &str, value: Option<String>) {
+    let value = value.unwrap_or_else(|| "unknown".to_owned());
+    instruct(&format!("rustc-env=ROOKERY_{name}={value}"));
+}
+
+#[expect(
+    clippy::print_stdout,
+    reason = "cargo reads what a build script prints"
+)]
+fn instruct(text: &str) {
+    println!("cargo::{text}");
+}
+
+/// What a command prints, if it succeeds.
+fn output(program: &str, arguments: &[&str]) -> Option<String> {
+    let output = Command::new(program).args(arguments).output().ok()?;
+    let text = String::from_utf8(output.stdout).ok()?;
+    output
+        .status
+        .success()
+        .then(|| text.trim().to_owned())
+        .filter(|text| !text.is_empty())
+}

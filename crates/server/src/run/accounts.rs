@@ -1,0 +1,108 @@
+//! The hosts, and what needs them: authentication, and the operations on accounts.
+
+use std::sync::Arc;
+
+use rookery_admin::{Operations, Sessions};
+use rookery_auth::{Authenticator, Services};
+use rookery_extension::{ContactKind, Contacts, Host, Hosts};
+use rookery_lifecycle::{Clock, TaskScope};
+use rookery_stanza::BareJid;
+use rookery_storage_embedded::EmbeddedStore;
+use rookery_telemetry::Registry;
+use tokio::runtime::Handle;
+
+use crate::config::{self, Config};
+
+/// What the parts that work with accounts are made of.
+#[derive(Debug)]
+pub struct Accounts<'a> {
+    /// The configuration.
+    pub config: &'a Config,
+    /// The hosts.
+    pub hosts: &'a Hosts,
+    /// The store.
+    pub store: Arc<EmbeddedStore>,
+    /// Whose blocking threads hash passwords.
+    pub runtime: &'a Handle,
+    /// Where metrics are registered.
+    pub registry: &'a Registry,
+    /// The server's secret.
+    pub secret: [u8; 32],
+}
+
+// === impl Accounts ===
+
+impl Accounts<'_> {
+    /// What logs clients in.
+    pub fn authenticator(&self) -> Authenticator {
+        let services = Services {
+            store: self.store.clone(),
+            // Its tasks run on the runtime's blocking threads, which the authenticator bounds itself.
+            scope: TaskScope::new("auth", self.runtime.clone(), 1),
+            clock: Clock::system(),
+            registry: self.registry.clone(),
+            secret: self.secret,
+        };
+        let hosts =
+            prepared(self.config).map(|(jid, host)| (jid.domain().to_owned(), host.auth.clone()));
+        Authenticator::new(&self.config.auth, hosts, services)
+    }
+
+    /// What an operator can do.
+    pub fn operations(
+        &self,
+        authenticator: &Authenticator,
+        sessions: Option<Arc<dyn Sessions>>,
+    ) -> Operations {
+        let names: Vec<String> = self
+            .hosts
+            .iter()
+            .map(|host| host.name().to_owned())
+            .collect();
+        let hashing = authenticator.hashing().clone();
+        let accounts = rookery_auth::Accounts::new(
+            &self.config.auth,
+            names.clone(),
+            self.store.clone(),
+            hashing,
+        );
+        Operations::new(accounts, names, sessions, self.registry)
+    }
+}
+
+/// The hosts of a configuration that was checked.
+pub fn hosts(config: &Config) -> Hosts {
+    Hosts::new(prepared(config).map(|(jid, host)| Host {
+        jid,
+        contacts: contacts(&host.contact),
+        anonymous: host.auth.anonymous,
+    }))
+}
+
+/// The hosts with their prepared names, the first one first.
+pub(super) fn prepared(config: &Config) -> impl Iterator<Item = (BareJid, &config::Host)> {
+    config
+        .host
+        .iter()
+        .filter_map(|host| Some((BareJid::parse(&host.name).ok()?, host)))
+}
+
+fn contacts(contact: &config::Contact) -> Contacts {
+    let addresses = [
+        (ContactKind::Abuse, &contact.abuse),
+        (ContactKind::Admin, &contact.admin),
+        (ContactKind::Feedback, &contact.feedback),
+        (ContactKind::Sales, &contact.sales),
+        (ContactKind::Security, &contact.security),
+        (ContactKind::Status, &contact.status),
+        (ContactKind::Support, &contact.support),
+    ];
+    let known = addresses
+        .into_iter()
+        .filter(|(_, addresses)| !addresses.is_empty());
+    Contacts {
+        addresses: known
+            .map(|(kind, addresses)| (kind, addresses.clone()))
+            .collect(),
+    }
+}

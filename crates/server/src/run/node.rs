@@ -1,0 +1,441 @@
+//! Puts the parts of a node together, in order, and takes them apart again.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use rookery_admin::{Operations, Sessions};
+use rookery_auth::Authenticator;
+use rookery_c2s::Listening;
+use rookery_delivery::Close;
+use rookery_extension::{Features, Hosts};
+use rookery_lifecycle::{Clock, Drain, DrainSignal, TaskScope};
+use rookery_router::Router;
+use rookery_stanza::BareJid;
+use rookery_storage_embedded::EmbeddedStore;
+use rookery_telemetry::Registry;
+use rookery_tls::CertificateStore;
+use rookery_web::{Gate, Health, Heartbeats, Ops, Phase, State};
+use tokio::runtime::Handle;
+use tokio::time::Instant;
+
+use super::accounts::{self, Accounts};
+use super::directory::DataDirectory;
+use super::error::StartError;
+use super::threads::{self, Arbiters};
+use super::{certificates, gates};
+use crate::build;
+use crate::config::Config;
+
+/// Tasks of the node itself: heartbeat, gates, certificates, HTTP.
+const OWN_TASKS: usize = 16;
+/// One for each address that clients connect to.
+const LISTENERS: usize = 256;
+/// Tasks that wait for the store or a feature on behalf of accounts.
+const ACCOUNT_TASKS: usize = 65_536;
+/// Administration clients at one time, and the one who lets them in.
+const ADMINISTRATORS: usize = 17;
+/// How often is looked whether the clients have left.
+const LOOK: Duration = Duration::from_millis(10);
+
+/// A running node.
+#[derive(Debug)]
+pub(super) struct Node {
+    config: Config,
+    directory: DataDirectory,
+    health: Health,
+    drain: Drain,
+    scopes: Scopes,
+    arbiters: Arbiters,
+    store: Arc<EmbeddedStore>,
+    certificates: Arc<CertificateStore>,
+    router: Router,
+    operations: Operations,
+    listening: Listening,
+    ops: Option<Ops>,
+    operators: Vec<SocketAddr>,
+}
+
+/// What owns the tasks of the node, all on the control runtime.
+#[derive(Debug)]
+struct Scopes {
+    own: TaskScope,
+    listeners: TaskScope,
+    accounts: TaskScope,
+    admin: TaskScope,
+}
+
+/// What every part is made with.
+struct Ground {
+    config: Config,
+    clock: Clock,
+    registry: Registry,
+    control: Handle,
+    signal: DrainSignal,
+    hosts: Hosts,
+    directory: DataDirectory,
+    health: Health,
+    scopes: Scopes,
+}
+
+/// Ends sessions for the administration.
+#[derive(Debug)]
+struct SessionsOf(Router);
+
+/// Measures the parts of the start.
+struct Stopwatch {
+    clock: Clock,
+    health: Health,
+    started: Instant,
+}
+
+/// Everything that is a feature, installed.
+///
+/// # Errors
+/// When two of them do not fit together.
+pub fn features(config: &Config, clock: &Clock) -> Result<Features, StartError> {
+    let mut registry = rookery_extension::Registry::new();
+    for feature in rookery_features::catalog(&config.features, clock) {
+        registry.install(feature);
+    }
+    Ok(registry.freeze()?)
+}
+
+// === impl Node ===
+
+impl Node {
+    /// Starts a node: configuration, certificates, store, homes, listeners, in this order, so that nobody
+    /// is let in before everything is there. Must be called within an actix system.
+    pub(super) async fn start(
+        config: Config,
+        control: Handle,
+        registry: Registry,
+    ) -> Result<Self, StartError> {
+        let (drain, signal) = Drain::new();
+        let ground = Ground::lay(config, control, registry, signal)?;
+        let mut watch = Stopwatch::new(&ground);
+        let certificates = ground.certificates()?;
+        watch.lap(Phase::Certificate);
+        let store = ground.store().await?;
+        watch.lap(Phase::Store);
+
+        let Ground {
+            config,
+            clock,
+            registry,
+            health,
+            scopes,
+            ..
+        } = &ground;
+        let arbiters = Arbiters::start(config, health.heartbeats(), clock, registry);
+        threads::beat_control(config, health.heartbeats(), clock, &scopes.own)?;
+        let features = features(config, clock)?;
+        let router = ground.router(features.clone(), store.clone(), &arbiters);
+        watch.lap(Phase::Runtime);
+
+        let (authenticator, operations) = ground.accounts(store.clone(), router.clone())?;
+        let listening =
+            ground.clients(&arbiters, authenticator, &certificates, features, &router)?;
+        let socket = config.admin_socket();
+        rookery_admin::listen(
+            &socket,
+            operations.clone(),
+            &scopes.admin,
+            ground.signal.clone(),
+        )?;
+        let ops = ground.operators()?;
+        watch.lap(Phase::Listeners);
+
+        let (own, store_watched) = (&scopes.own, store.clone());
+        gates::watch(
+            store_watched,
+            certificates.clone(),
+            health.clone(),
+            clock.clone(),
+            own,
+        )?;
+        health.set(Gate::Listeners, true);
+        health.enter(State::Serving);
+        let Ground {
+            config,
+            directory,
+            health,
+            scopes,
+            ..
+        } = ground;
+        let operators = ops.addresses().to_vec();
+        let ops = Some(ops);
+        let node = Self {
+            config,
+            directory,
+            health,
+            drain,
+            scopes,
+            arbiters,
+            store,
+            certificates,
+            router,
+            operations,
+            listening,
+            ops,
+            operators,
+        };
+        node.announce();
+        Ok(node)
+    }
+
+    pub(super) fn config(&self) -> &Config {
+        &self.config
+    }
+
+    pub(super) fn directory(&self) -> &DataDirectory {
+        &self.directory
+    }
+
+    pub(super) fn operations(&self) -> &Operations {
+        &self.operations
+    }
+
+    /// Where clients connect.
+    pub(super) fn listening(&self) -> &Listening {
+        &self.listening
+    }
+
+    /// Where operators look.
+    pub(super) fn operators(&self) -> &[SocketAddr] {
+        &self.operators
+    }
+
+    fn announce(&self) {
+        let Listening {
+            starttls, direct, ..
+        } = &self.listening;
+        let (ops, version) = (&self.operators, build::VERSION);
+        tracing::info!(?starttls, ?direct, ?ops, version, "ready");
+    }
+
+    /// Takes changed certificates into use at once, instead of within seconds.
+    pub(super) async fn reload(&self) {
+        let certificates = self.certificates.clone();
+        let reload = self
+            .scopes
+            .own
+            .runtime()
+            .spawn_blocking(move || certificates.reload());
+        match reload.await {
+            Ok(report) => tracing::info!(
+                changed = report.changed.len(),
+                refused = report.refused.len(),
+                "certificates reloaded; every other setting needs a restart"
+            ),
+            Err(error) => tracing::error!(%error, "certificates could not be reloaded"),
+        }
+    }
+
+    /// Ends the node: nobody is let in any more, clients are told, what is under way is finished, the store
+    /// is closed.
+    pub(super) async fn stop(&mut self) {
+        self.health.enter(State::Draining);
+        self.drain.start();
+        self.router.close_all(Close::SystemShutdown).await;
+        self.clients_gone().await;
+        let grace = Duration::from_secs(1);
+        self.scopes.listeners.close(grace).await;
+        self.scopes.admin.close(grace).await;
+        self.arbiters.stop();
+        self.scopes.accounts.close(grace).await;
+        self.store.close().await;
+        self.health.enter(State::Stopped);
+        if let Some(ops) = self.ops.take() {
+            ops.stop().await;
+        }
+        self.scopes.own.close(Duration::ZERO).await;
+        tracing::info!("ended");
+    }
+
+    /// Waits until all sessions have ended and their streams are closed. A client that has not logged in,
+    /// or does not close its side, is waited for no longer than the close of a stream may take.
+    async fn clients_gone(&self) {
+        while self.router.sessions().await > 0 {
+            tokio::time::sleep(LOOK).await;
+        }
+        let patience = Duration::from_secs(self.config.stream.close_timeout_seconds);
+        let closed = async {
+            while self.listening.connections() > 0 {
+                tokio::time::sleep(LOOK).await;
+            }
+        };
+        if tokio::time::timeout(patience, closed).await.is_err() {
+            tracing::info!(
+                connections = self.listening.connections(),
+                "not waiting for the rest"
+            );
+        }
+    }
+}
+
+// === impl Ground ===
+
+impl Ground {
+    fn lay(
+        config: Config,
+        control: Handle,
+        registry: Registry,
+        signal: DrainSignal,
+    ) -> Result<Self, StartError> {
+        let clock = Clock::system();
+        build::register(&registry);
+        let heartbeats = Heartbeats::new(threads::names(&config), clock.now());
+        let health = Health::new(&registry, heartbeats);
+        let directory = DataDirectory::prepare(&config.data_dir)?;
+        health.set(Gate::Config, true);
+        let scope = |name, limit| TaskScope::new(name, control.clone(), limit);
+        let scopes = Scopes {
+            own: scope("node", OWN_TASKS),
+            listeners: scope("listeners", LISTENERS),
+            accounts: scope("accounts", ACCOUNT_TASKS),
+            admin: scope("admin", ADMINISTRATORS),
+        };
+        let hosts = accounts::hosts(&config);
+        Ok(Self {
+            config,
+            clock,
+            registry,
+            control,
+            signal,
+            hosts,
+            directory,
+            health,
+            scopes,
+        })
+    }
+
+    fn certificates(&self) -> Result<Arc<CertificateStore>, StartError> {
+        let store = certificates::load(&self.config, &self.directory, &self.clock, &self.registry)?;
+        rookery_tls::watch(store.clone(), &self.scopes.own, self.signal.clone())?;
+        Ok(store)
+    }
+
+    async fn store(&self) -> Result<Arc<EmbeddedStore>, StartError> {
+        let (path, config) = (self.directory.store(), self.config.store.embedded.clone());
+        let registry = self.registry.clone();
+        let open = move || EmbeddedStore::open(&path, &config, &registry);
+        let opened = self.control.spawn_blocking(open).await;
+        let store = opened.map_err(|error| StartError::Threads(error.into()))??;
+        self.health.set(Gate::Store, true);
+        Ok(store)
+    }
+
+    fn router(&self, features: Features, store: Arc<EmbeddedStore>, arbiters: &Arbiters) -> Router {
+        let parts = rookery_router::Parts {
+            config: self.config.router.clone(),
+            hosts: self.hosts.clone(),
+            features,
+            store,
+            scope: self.scopes.accounts.clone(),
+            clock: self.clock.clone(),
+            registry: self.registry.clone(),
+        };
+        Router::start(parts, &arbiters.handles())
+    }
+
+    fn accounts(
+        &self,
+        store: Arc<EmbeddedStore>,
+        router: Router,
+    ) -> Result<(Authenticator, Operations), StartError> {
+        let accounts = Accounts {
+            config: &self.config,
+            hosts: &self.hosts,
+            store,
+            runtime: &self.control,
+            registry: &self.registry,
+            secret: self.directory.secret()?,
+        };
+        let authenticator = accounts.authenticator();
+        let sessions: Arc<dyn Sessions> = Arc::new(SessionsOf(router));
+        let operations = accounts.operations(&authenticator, Some(sessions));
+        Ok((authenticator, operations))
+    }
+
+    fn clients(
+        &self,
+        arbiters: &Arbiters,
+        authenticator: Authenticator,
+        certificates: &Arc<CertificateStore>,
+        features: Features,
+        router: &Router,
+    ) -> Result<Listening, StartError> {
+        let config = rookery_c2s::Config {
+            starttls: self.config.listener.c2s.clone(),
+            direct: self.config.listener.c2s_tls.clone(),
+            limits: self.config.limits.clone(),
+            session: self.config.session.clone(),
+            stream: self.config.stream.clone(),
+        };
+        let first = accounts::prepared(&self.config).next();
+        let services = rookery_c2s::Services {
+            arbiters: arbiters.handles(),
+            authenticator,
+            certificates: certificates.clone(),
+            clock: self.clock.clone(),
+            features,
+            homes: Arc::new(router.clone()),
+            hosts: self.hosts.clone(),
+            default_host: first
+                .map(|(jid, _)| jid.domain().to_owned())
+                .unwrap_or_default(),
+            registry: self.registry.clone(),
+            scope: self.scopes.listeners.clone(),
+            drain: self.signal.clone(),
+        };
+        rookery_c2s::listen(config, services).map_err(|error| match error {
+            rookery_c2s::ListenError::Bind { address, source } => {
+                StartError::address(&self.config, address, &source)
+            }
+            rookery_c2s::ListenError::Scope(error) => error.into(),
+        })
+    }
+
+    fn operators(&self) -> Result<Ops, StartError> {
+        let (registry, health) = (self.registry.clone(), self.health.clone());
+        let (config, clock) = (&self.config.listener.ops, self.clock.clone());
+        let listening = rookery_web::listen(config, registry, health, clock, &self.scopes.own);
+        listening.map_err(|error| match error {
+            rookery_web::ListenError::Bind { address, source } => {
+                StartError::address(&self.config, address, &source)
+            }
+            rookery_web::ListenError::Scope(error) => error.into(),
+        })
+    }
+}
+
+// === impl SessionsOf ===
+
+#[async_trait]
+impl Sessions for SessionsOf {
+    async fn end(&self, account: &BareJid) {
+        self.0.close_account(account).await;
+    }
+}
+
+// === impl Stopwatch ===
+
+impl Stopwatch {
+    fn new(ground: &Ground) -> Self {
+        let (clock, health) = (ground.clock.clone(), ground.health.clone());
+        Self {
+            started: clock.now(),
+            clock,
+            health,
+        }
+    }
+
+    /// The time since the last part ended is what this one took.
+    fn lap(&mut self, phase: Phase) {
+        let now = self.clock.now();
+        self.health.took(phase, now.duration_since(self.started));
+        self.started = now;
+    }
+}
