@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use bytes::BytesMut;
+use bytes::{Bytes, BytesMut};
 use rookery_xml::{Element, Frame, Limits, Scanner, StreamNamespaces, XmlError, read_header};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -23,6 +23,7 @@ const STREAM: &str = "http://etherx.jabber.org/streams";
 pub struct Client {
     transport: Transport,
     buffer: BytesMut,
+    raw: Bytes,
     scanner: Scanner,
     limits: Limits,
     namespaces: StreamNamespaces,
@@ -94,6 +95,7 @@ impl Client {
         Self {
             transport,
             buffer: BytesMut::new(),
+            raw: Bytes::new(),
             scanner: Scanner::new(&limits),
             limits,
             namespaces: StreamNamespaces::default(),
@@ -104,6 +106,11 @@ impl Client {
     /// The full JID, once a resource is bound.
     pub fn jid(&self) -> &str {
         self.jid.as_deref().unwrap_or_default()
+    }
+
+    /// The last first-level element that was received, as the server wrote it.
+    pub fn raw(&self) -> &Bytes {
+        &self.raw
     }
 
     /// Sends bytes as they are.
@@ -162,8 +169,8 @@ impl Client {
                     return Ok(Some(Received::Header(text)));
                 }
                 Frame::Stanza { len } => {
-                    let bytes = self.buffer.split_to(len);
-                    let element = Element::parse(&bytes, &self.namespaces, &self.limits)?;
+                    self.raw = self.buffer.split_to(len).freeze();
+                    let element = Element::parse(&self.raw, &self.namespaces, &self.limits)?;
                     return Ok(Some(Received::Element(element)));
                 }
                 Frame::End { len } => {

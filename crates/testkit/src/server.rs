@@ -18,8 +18,6 @@ use crate::transport::Trust;
 /// How long a server may take to come up or to go.
 const PATIENCE: Duration = Duration::from_secs(60);
 const TICK: Duration = Duration::from_millis(20);
-/// The password of every account that a test makes.
-const PASSWORD: &str = "r0m30-and-juliet";
 
 /// What a test wants to be different from the defaults.
 #[derive(Clone, Debug, Default)]
@@ -27,7 +25,7 @@ pub struct Options {
     /// Further configuration, as TOML after the tables that the test kit writes.
     pub extra: String,
     /// Accounts at `localhost` to make before the server starts.
-    pub accounts: Vec<&'static str>,
+    pub accounts: Vec<String>,
     /// Environment variables for the process.
     pub environment: Vec<(String, String)>,
 }
@@ -49,13 +47,16 @@ pub struct Server {
 // === impl Server ===
 
 impl Server {
+    /// The password of every account that a test makes.
+    pub const PASSWORD: &'static str = "r0m30-and-juliet";
+
     /// Starts a server on free ports of loopback, in a directory of its own, for the host `localhost`.
     pub async fn start(options: Options) -> io::Result<Self> {
         let directory = tempfile::tempdir()?;
         let [c2s, c2s_tls, ops] = [free_port()?, free_port()?, free_port()?];
         let mut config = String::new();
         let data = directory.path().join("data");
-        writeln!(config, "data_dir = {data:?}").map_err(io::Error::other)?;
+        writeln!(config, "data_dir = {}", toml_string(&data)).map_err(io::Error::other)?;
         let tables = [("c2s", c2s), ("c2s_tls", c2s_tls), ("ops", ops)];
         for (listener, address) in tables {
             writeln!(config, "[listener.{listener}]\naddress = [\"{address}\"]")
@@ -71,7 +72,7 @@ impl Server {
             .iter()
             .map(|user| format!("{user}@localhost"))
             .collect();
-        import(directory.path(), &accounts)?;
+        import(directory.path(), &accounts, &options.environment)?;
         let child = spawn(directory.path(), &options.environment)?;
         let environment = options.environment;
         let mut server = Self {
@@ -148,11 +149,6 @@ impl Server {
         Trust::pem_file(&authority, alpn).map_err(io::Error::other)
     }
 
-    /// The password of the accounts that were made.
-    pub fn password(&self) -> &'static str {
-        PASSWORD
-    }
-
     /// Runs a `rookery` command against this server.
     pub fn command(&self, arguments: &[&str]) -> io::Result<std::process::Output> {
         let config = self.directory.path().join("rookery.toml");
@@ -166,7 +162,14 @@ impl Server {
     /// A client that is logged in with STARTTLS.
     pub async fn log_in(&self, user: &str, resource: &str) -> Result<Client, ClientError> {
         let trust = self.trust(&[])?;
-        Client::log_in(self.c2s, &trust, (user, "localhost"), PASSWORD, resource).await
+        Client::log_in(
+            self.c2s,
+            &trust,
+            (user, "localhost"),
+            Self::PASSWORD,
+            resource,
+        )
+        .await
     }
 
     /// What the server has logged.
@@ -232,14 +235,18 @@ impl Drop for Server {
     }
 }
 
-fn import(directory: &Path, accounts: &[String]) -> io::Result<()> {
+fn import(
+    directory: &Path,
+    accounts: &[String],
+    environment: &[(String, String)],
+) -> io::Result<()> {
     if accounts.is_empty() {
         return Ok(());
     }
     let list = directory.join("accounts");
     let lines: Vec<_> = accounts
         .iter()
-        .map(|jid| format!("{jid} {PASSWORD}"))
+        .map(|jid| format!("{jid} {}", Server::PASSWORD))
         .collect();
     std::fs::write(&list, lines.join("\n"))?;
     let output = Command::new(binary()?)
@@ -247,6 +254,7 @@ fn import(directory: &Path, accounts: &[String]) -> io::Result<()> {
         .arg(&list)
         .arg("--config")
         .arg(directory.join("rookery.toml"))
+        .envs(environment.iter().map(|(name, value)| (name, value)))
         .output()?;
     if output.status.success() {
         return Ok(());
@@ -282,6 +290,12 @@ fn binary() -> io::Result<PathBuf> {
     binary.filter(|binary| binary.exists()).ok_or_else(|| {
         io::Error::other("the server is not built: run `cargo build -p rookery-server` first")
     })
+}
+
+/// A path as a basic string of TOML.
+fn toml_string(path: &Path) -> String {
+    let text = path.display().to_string();
+    format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""))
 }
 
 fn free_port() -> io::Result<SocketAddr> {
