@@ -9,12 +9,12 @@
 mod admission;
 mod config;
 mod connection;
+mod edge;
 mod facts;
 mod listener;
 mod metrics;
 mod outgoing;
 mod service;
-mod shared;
 mod transport;
 
 use std::net::SocketAddr;
@@ -116,7 +116,7 @@ pub fn listen(config: Config, services: Services) -> Result<Listening, ListenErr
         authenticator: authenticator.clone(),
     };
     let admission = Admission::new(config.limits);
-    let shared = Arc::new(shared::Shared {
+    let edge = Arc::new(edge::Edge {
         arbiters: services.arbiters,
         admission: admission.clone(),
         authenticator,
@@ -135,14 +135,14 @@ pub fn listen(config: Config, services: Services) -> Result<Listening, ListenErr
         starttls: listener::listen(
             Listener::C2s,
             &config.starttls.address,
-            &shared,
+            &edge,
             &scope,
             &drain,
         )?,
         direct: listener::listen(
             Listener::C2sTls,
             &config.direct.address,
-            &shared,
+            &edge,
             &scope,
             &drain,
         )?,

@@ -12,8 +12,8 @@ use tokio::net::{TcpListener, TcpStream};
 
 use crate::admission::Place;
 use crate::connection::{self, Accepted};
+use crate::edge::Edge;
 use crate::metrics::Listener;
-use crate::shared::Shared;
 
 /// How many connections may wait to be accepted.
 const BACKLOG: i32 = 4096;
@@ -42,7 +42,7 @@ pub enum ListenError {
 pub(crate) fn listen(
     kind: Listener,
     addresses: &[SocketAddr],
-    shared: &Arc<Shared>,
+    edge: &Arc<Edge>,
     scope: &TaskScope,
     drain: &DrainSignal,
 ) -> Result<Vec<SocketAddr>, ListenError> {
@@ -58,10 +58,10 @@ pub(crate) fn listen(
     for listener in listeners {
         let address = listener.local_addr();
         local.extend(address);
-        let (shared, drain) = (Arc::clone(shared), drain.clone());
-        scope.spawn("listener", accept(kind, listener, shared, drain))?;
+        let (edge, drain) = (Arc::clone(edge), drain.clone());
+        scope.spawn("listener", accept(kind, listener, edge, drain))?;
     }
-    shared.metrics.up.of(kind).set(i64::from(!local.is_empty()));
+    edge.metrics.up.of(kind).set(i64::from(!local.is_empty()));
     Ok(local)
 }
 
@@ -81,12 +81,7 @@ fn bind(address: SocketAddr) -> io::Result<TcpListener> {
     TcpListener::from_std(socket.into())
 }
 
-async fn accept(
-    kind: Listener,
-    listener: TcpListener,
-    shared: Arc<Shared>,
-    mut drain: DrainSignal,
-) {
+async fn accept(kind: Listener, listener: TcpListener, edge: Arc<Edge>, mut drain: DrainSignal) {
     let next = AtomicUsize::new(0);
     loop {
         let accepted = tokio::select! {
@@ -94,7 +89,7 @@ async fn accept(
             () = drain.draining() => break,
         };
         match accepted {
-            Ok((socket, peer)) => admit(kind, socket, peer, &shared, &next),
+            Ok((socket, peer)) => admit(kind, socket, peer, &edge, &next),
             Err(error) if is_of_one_connection(&error) => {}
             Err(error) => {
                 tracing::error!(listener = ?kind, %error, "accepting connections failed");
@@ -102,25 +97,25 @@ async fn accept(
             }
         }
     }
-    shared.metrics.up.of(kind).set(0);
+    edge.metrics.up.of(kind).set(0);
 }
 
 fn admit(
     kind: Listener,
     socket: TcpStream,
     peer: SocketAddr,
-    shared: &Arc<Shared>,
+    edge: &Arc<Edge>,
     next: &AtomicUsize,
 ) {
-    let place = match shared.admission.admit(peer.ip()) {
+    let place = match edge.admission.admit(peer.ip()) {
         Ok(place) => place,
         Err(reason) => {
-            shared.metrics.rejected.of(kind, reason).increment();
+            edge.metrics.rejected.of(kind, reason).increment();
             return;
         }
     };
-    shared.metrics.accepted.of(kind).increment();
-    if let Err(error) = hand_over(kind, socket, peer, place, shared, next) {
+    edge.metrics.accepted.of(kind).increment();
+    if let Err(error) = hand_over(kind, socket, peer, place, edge, next) {
         tracing::debug!(%peer, %error, "the connection broke while it was accepted");
     }
 }
@@ -132,21 +127,21 @@ fn hand_over(
     socket: TcpStream,
     peer: SocketAddr,
     place: Place,
-    shared: &Arc<Shared>,
+    edge: &Arc<Edge>,
     next: &AtomicUsize,
 ) -> io::Result<()> {
     let socket = socket.into_std()?;
     socket.set_nodelay(true)?;
     SockRef::from(&socket).set_tcp_keepalive(&TcpKeepalive::new().with_time(KEEPALIVE))?;
-    let arbiter = next.fetch_add(1, Ordering::Relaxed) % shared.arbiters.len().max(1);
+    let arbiter = next.fetch_add(1, Ordering::Relaxed) % edge.arbiters.len().max(1);
     let accepted = Accepted {
         listener,
         socket,
         peer,
         place,
     };
-    let for_connection = Arc::clone(shared);
-    let Some(target) = shared.arbiters.get(arbiter) else {
+    let for_connection = Arc::clone(edge);
+    let Some(target) = edge.arbiters.get(arbiter) else {
         return Ok(());
     };
     if !target.spawn_fn(move || connection::accept(accepted, for_connection, arbiter)) {

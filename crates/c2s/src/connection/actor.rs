@@ -9,9 +9,9 @@ use tokio::net::TcpStream;
 
 use super::pump::Pump;
 use super::{About, Accepted, Connection, Phase};
+use crate::edge::Edge;
 use crate::metrics::Listener;
 use crate::outgoing::Outgoing;
-use crate::shared::Shared;
 use crate::transport::Transport;
 
 /// How many messages of its session may wait in a connection's mailbox.
@@ -24,32 +24,32 @@ pub(super) struct ConnectionActor {
 }
 
 /// Starts a connection on this arbiter, which is number `arbiter`.
-pub(crate) fn accept(accepted: Accepted, shared: Arc<Shared>, arbiter: usize) {
+pub(crate) fn accept(accepted: Accepted, edge: Arc<Edge>, arbiter: usize) {
     let Accepted {
         listener,
         socket,
         peer,
         place,
     } = accepted;
-    let accepted = shared.clock.now();
+    let accepted = edge.clock.now();
     let mut transport = match TcpStream::from_std(socket) {
         Ok(socket) => Transport::new(socket),
         Err(error) => return tracing::warn!(%peer, %error, "the arbiter has no place"),
     };
     let security = match listener {
-        Listener::C2s => Security::StartTls(shared.policy),
+        Listener::C2s => Security::StartTls(edge.policy),
         Listener::C2sTls => Security::DirectTls,
     };
     if listener == Listener::C2sTls
-        && let Err(error) = transport.secure(&shared.direct)
+        && let Err(error) = transport.secure(&edge.direct)
     {
         return tracing::error!(%peer, %error, "no TLS session for a connection");
     }
-    let (config, service) = (Arc::clone(&shared.stream), Arc::clone(&shared.service));
+    let (config, service) = (Arc::clone(&edge.stream), Arc::clone(&edge.service));
     let negotiation = Negotiation::new(config, service, security, accepted.into_std());
-    shared.metrics.connections.of(listener).add(1);
+    edge.metrics.connections.of(listener).add(1);
     let connection = Connection {
-        shared,
+        edge,
         arbiter,
         about: About {
             listener,

@@ -51,14 +51,14 @@ impl Connection {
             let error = StanzaError::new(Condition::InternalServerError);
             return self.tell(Input::BindRefused(error), ctx);
         };
-        let budget = Arc::new(Budget::new(self.shared.session.max_outgoing_bytes));
-        let credit = Credit::new(self.shared.session.max_in_flight_stanzas);
+        let budget = Arc::new(Budget::new(self.edge.session.max_outgoing_bytes));
+        let credit = Credit::new(self.edge.session.max_in_flight_stanzas);
         let (address, port) = SessionActor::launch(
             Session::new(session, None),
-            Arc::clone(&self.shared.homes),
+            Arc::clone(&self.edge.homes),
             ctx.address().recipient(),
             Arc::clone(&budget),
-            self.shared.session_metrics.clone(),
+            self.edge.session_metrics.clone(),
         );
         let held = Vec::new();
         self.attached = Some(Attached {
@@ -80,7 +80,7 @@ impl Connection {
                 connection.bind_answered(answer, ctx);
             }
         };
-        ctx.spawn(wrap_future(self.shared.homes.bind(request)).map(answered));
+        ctx.spawn(wrap_future(self.edge.homes.bind(request)).map(answered));
     }
 
     fn bind_answered(&mut self, answer: Result<Jid, BindRefused>, ctx: &mut Ctx) {
@@ -94,7 +94,7 @@ impl Connection {
                 }
                 let stream = self.negotiation.stream_id();
                 tracing::info!(stream, %jid, peer = %self.about.peer, "session bound");
-                let login = self.shared.metrics.login_seconds.of(Profile::Legacy);
+                let login = self.edge.metrics.login_seconds.of(Profile::Legacy);
                 login.observe(self.about.accepted.elapsed());
                 self.tell(Input::Bound(jid), ctx);
                 self.release();

@@ -35,7 +35,7 @@ impl Connection {
     /// What was queued in clear goes out before TLS begins.
     fn start_tls(&mut self, ctx: &mut Ctx) {
         self.pass_on();
-        if let Err(error) = self.transport.secure(&self.shared.starttls) {
+        if let Err(error) = self.transport.secure(&self.edge.starttls) {
             tracing::error!(peer = %self.about.peer, %error, "no TLS session for a connection");
             self.closing(CloseReason::Internal);
             ctx.stop();

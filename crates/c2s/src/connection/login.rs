@@ -15,7 +15,7 @@ use crate::transport::TransportError;
 impl Connection {
     /// A read belonged to a handshake, which may be done with it, or have failed.
     pub(super) fn handshake(&mut self, error: Option<&TransportError>, ctx: &mut Ctx) {
-        let metrics = &self.shared.metrics;
+        let metrics = &self.edge.metrics;
         if let Some(error) = error {
             let result = match error {
                 TransportError::Tls(error) => error.handshake_result(),
@@ -70,7 +70,7 @@ impl Connection {
             SaslRequest::Abort => Request::Abort,
         };
         let reply_wanted = !matches!(request, Request::Abort);
-        match self.shared.authenticator.step(login, request) {
+        match self.edge.authenticator.step(login, request) {
             Step::Done(login, reply) if reply_wanted => self.replied(login, reply, ctx),
             Step::Done(login, _) => self.login = Some(Box::new(login)),
             Step::Pending(step) => {
@@ -91,7 +91,7 @@ impl Connection {
     fn begin_login(&self) -> Login {
         let host = self.negotiation.host().unwrap_or_default();
         let tls = facts::for_login(&self.transport);
-        self.shared
+        self.edge
             .authenticator
             .begin(host, tls, self.about.peer.ip())
     }

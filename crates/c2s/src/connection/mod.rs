@@ -31,9 +31,9 @@ use rookery_stream::{Input, Negotiation};
 use tokio::time::Instant;
 
 use crate::admission::Place;
+use crate::edge::Edge;
 use crate::metrics::{CloseReason, Listener};
 use crate::outgoing::Outgoing;
-use crate::shared::Shared;
 use crate::transport::Transport;
 use actor::ConnectionActor;
 pub(crate) use actor::accept;
@@ -54,7 +54,7 @@ pub(crate) struct Accepted {
 /// A client's connection.
 #[derive(Debug)]
 struct Connection {
-    shared: Arc<Shared>,
+    edge: Arc<Edge>,
     /// The number of the arbiter that it lives on.
     arbiter: usize,
     about: About,
@@ -97,7 +97,7 @@ impl Connection {
     /// Tells the stream of something, and carries out what it wants.
     fn tell(&mut self, input: Input, ctx: &mut Ctx) {
         let mut effects = Vec::new();
-        let now = self.shared.clock.now();
+        let now = self.edge.clock.now();
         self.negotiation.handle(input, now.into_std(), &mut effects);
         self.carry_out(effects, ctx);
         self.wake();
@@ -149,7 +149,7 @@ impl Connection {
     /// The connection is over.
     fn ended(mut self) {
         let reason = self.phase.reason().unwrap_or(CloseReason::Internal);
-        let metrics = &self.shared.metrics;
+        let metrics = &self.edge.metrics;
         metrics.connections.of(self.about.listener).add(-1);
         metrics.closed.of(self.about.listener, reason).increment();
         let stream = self.negotiation.stream_id();

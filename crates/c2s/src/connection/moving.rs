@@ -10,14 +10,14 @@ use rookery_stream::Negotiation;
 
 use super::actor::ConnectionActor;
 use super::{About, Connection, Ctx, Phase};
+use crate::edge::Edge;
 use crate::outgoing::Outgoing;
-use crate::shared::Shared;
 use crate::transport::Detached;
 
 /// A connection between two arbiters. It has authenticated and has no session yet.
 #[derive(Debug)]
 struct Moving {
-    shared: Arc<Shared>,
+    edge: Arc<Edge>,
     about: About,
     transport: Detached,
     negotiation: Negotiation,
@@ -30,7 +30,7 @@ impl Connection {
     /// The client has authenticated: the connection goes where the home of the account is.
     pub(super) fn authenticated(&mut self, account: &BareJid, ctx: &mut Ctx) {
         self.login = None;
-        let home = self.shared.homes.arbiter(account);
+        let home = self.edge.homes.arbiter(account);
         if home == self.arbiter {
             self.receive(&[], ctx);
         } else {
@@ -49,7 +49,7 @@ impl Connection {
     /// Leaves this arbiter for another one.
     pub(super) fn depart(self, target: usize) {
         let Self {
-            shared,
+            edge,
             about,
             transport,
             negotiation,
@@ -57,13 +57,13 @@ impl Connection {
             ..
         } = self;
         let peer = about.peer;
-        let arbiters = Arc::clone(&shared);
+        let arbiters = Arc::clone(&edge);
         let transport = match transport.detach() {
             Ok(transport) => transport,
             Err(error) => return tracing::warn!(%peer, %error, "a connection could not move"),
         };
         let moving = Moving {
-            shared,
+            edge,
             about,
             transport,
             negotiation,
@@ -84,7 +84,7 @@ impl Connection {
 impl Moving {
     fn arrive(self, arbiter: usize) {
         let Self {
-            shared,
+            edge,
             about,
             transport,
             negotiation,
@@ -97,7 +97,7 @@ impl Moving {
             }
         };
         ConnectionActor::launch(Connection {
-            shared,
+            edge,
             arbiter,
             about,
             transport,

@@ -76,7 +76,7 @@ impl Pump {
         loop {
             let deadline = match connection.phase {
                 Phase::Disconnecting(_) => {
-                    let now = connection.shared.clock.now();
+                    let now = connection.edge.clock.now();
                     Some(*self.linger.get_or_insert(now + LINGER))
                 }
                 _ => connection.negotiation.deadline().map(Instant::from_std),
@@ -95,7 +95,7 @@ impl Pump {
                 return;
             }
             self.timer = None;
-            if connection.shared.clock.now() < deadline {
+            if connection.edge.clock.now() < deadline {
                 continue;
             }
             if let Phase::Disconnecting(_) = connection.phase {
@@ -165,13 +165,13 @@ impl Connection {
 
     /// Gives the stream what arrived, in plain text.
     pub(super) fn receive(&mut self, plaintext: &[u8], ctx: &mut Ctx) {
-        let began = self.shared.clock.now();
+        let began = self.edge.clock.now();
         let mut effects = Vec::new();
         self.negotiation
             .receive(plaintext, began.into_std(), &mut effects);
         self.carry_out(effects, ctx);
         if self.attached.is_some() {
-            self.shared
+            self.edge
                 .metrics
                 .processing_seconds
                 .observe(began.elapsed());

@@ -14,7 +14,7 @@ use crate::metrics::Metrics;
 
 /// What all connections of a node share. There is one of it, and everything in it is cheap to reach.
 #[derive(Debug)]
-pub(crate) struct Shared {
+pub(crate) struct Edge {
     /// The arbiters, in the order in which the homes count them.
     pub(crate) arbiters: Vec<ArbiterHandle>,
     pub(crate) admission: Admission,
