@@ -1,6 +1,6 @@
-//! Which characters XML 1.0 (fifth edition) allows where. Numbers in brackets are its productions.
+//! Which characters XML 1.0 (fifth edition) allows where.
 
-/// Whether every character of `text` may stand in an XML document ([2] Char).
+/// Whether every character of `text` may stand in an XML document (Char, production 2).
 ///
 /// [`Element`](crate::Element) replaces what may not; whoever writes text by other ways asks here.
 pub fn is_xml_text(text: &str) -> bool {
@@ -17,12 +17,12 @@ pub fn is_xml_text(text: &str) -> bool {
     }
 }
 
-/// [2] Char.
+/// Char (production 2).
 pub(crate) fn is_xml_char(c: char) -> bool {
     matches!(c, '\t' | '\n' | '\r' | '\u{20}'..='\u{FFFD}' | '\u{10000}'..)
 }
 
-/// [3] S.
+/// S (production 3).
 pub(crate) fn is_space(b: u8) -> bool {
     matches!(b, b' ' | b'\t' | b'\r' | b'\n')
 }
@@ -44,7 +44,7 @@ pub(crate) fn split_before(text: &str, stops: impl Fn(u8) -> bool) -> (&str, &st
     text.split_at_checked(at).unwrap_or((text, ""))
 }
 
-/// Whether `name` is an NCName: a name without a colon (Namespaces in XML 1.0 [4]).
+/// Whether `name` is an NCName: a name without a colon (Namespaces in XML 1.0, production 4).
 pub(crate) fn is_ncname(name: &str) -> bool {
     let mut bytes = name.bytes();
     let Some(first) = bytes.next() else {
@@ -83,7 +83,7 @@ fn is_ascii_name(b: u8) -> bool {
     b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.')
 }
 
-/// [4] NameStartChar without the colon.
+/// NameStartChar (production 4) without the colon.
 pub(crate) fn is_name_start(c: char) -> bool {
     matches!(c,
         'A'..='Z' | '_' | 'a'..='z'
@@ -93,7 +93,7 @@ pub(crate) fn is_name_start(c: char) -> bool {
         | '\u{F900}'..='\u{FDCF}' | '\u{FDF0}'..='\u{FFFD}' | '\u{10000}'..='\u{EFFFF}')
 }
 
-/// [4a] NameChar without the colon.
+/// NameChar (production 4a) without the colon.
 pub(crate) fn is_name_char(c: char) -> bool {
     is_name_start(c)
         || matches!(c,

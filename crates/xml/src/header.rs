@@ -98,7 +98,7 @@ fn blank(c: char) -> bool {
     u8::try_from(c).is_ok_and(is_space)
 }
 
-/// XML 1.0 [23]: version, then encoding, then standalone, of which only the first is required.
+/// XML 1.0, production 23: version, then encoding, then standalone; only the first is required.
 /// RFC 6120 §11.5 lets us ignore a standalone declaration, and §11.6 allows no encoding but UTF-8.
 fn check_declaration(declaration: &str) -> Result<(), XmlError> {
     let ill_formed = XmlError::NotWellFormed("malformed XML declaration");

@@ -107,7 +107,7 @@ impl<'a> Reader<'a> {
         self.position = self.text.len() - rest.len();
     }
 
-    /// [40] STag or [44] EmptyElemTag.
+    /// STag (production 40) or EmptyElemTag (production 44).
     fn start_tag(&mut self, rest: &'a str) -> Result<Token<'a>, XmlError> {
         if self.complete {
             return Err(XmlError::NotWellFormed("more than one element"));
@@ -135,7 +135,7 @@ impl<'a> Reader<'a> {
         Ok(Token::Start)
     }
 
-    /// [42] ETag, which names the element that is open.
+    /// ETag (production 42), which names the element that is open.
     fn end_tag(&mut self, rest: &'a str) -> Result<Token<'a>, XmlError> {
         let name = self
             .open
@@ -158,7 +158,7 @@ impl<'a> Reader<'a> {
         Token::End
     }
 
-    /// [18] CDSect; whatever else begins with `<!` is restricted.
+    /// CDSect (production 18); whatever else begins with `<!` is restricted.
     fn section(&mut self, rest: &'a str) -> Result<Token<'a>, XmlError> {
         let Some(rest) = rest.strip_prefix("<![CDATA[") else {
             return Err(XmlError::Restricted("comment or document type"));
@@ -173,14 +173,14 @@ impl<'a> Reader<'a> {
         Ok(Token::Text(inside))
     }
 
-    /// [67] Reference.
+    /// Reference (production 67).
     fn reference(&mut self, rest: &'a str) -> Result<Token<'a>, XmlError> {
         let (character, after) = split_reference(rest)?;
         self.go_on_at(after);
         Ok(Token::Character(character))
     }
 
-    /// [14] CharData.
+    /// CharData (production 14).
     fn text(&mut self, rest: &'a str) -> Result<Token<'a>, XmlError> {
         let end = memchr2(b'<', b'&', rest.as_bytes()).unwrap_or(rest.len());
         let (text, after) = rest.split_at_checked(end).unwrap_or((rest, ""));

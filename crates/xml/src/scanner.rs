@@ -16,7 +16,8 @@ use crate::limits::Limits;
 /// What stands, complete, at the start of the buffer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Frame {
-    /// The XML declaration, if there is one, and the start tag of the stream.
+    /// The XML declaration, if there is one, and the start tag of the stream. It comes once, unless
+    /// the peer begins a stream inside of the stream.
     Header {
         /// Its bytes.
         len: usize,

@@ -175,7 +175,7 @@ impl<'a> Attributes<'a> {
         self.rest
     }
 
-    /// XML 1.0 [40] and [41]: white space, name, equals sign, value in quotes.
+    /// XML 1.0, productions 40 and 41: white space, name, equals sign, value in quotes.
     fn read(&mut self, begun: &'a str) -> Result<Written<'a>, XmlError> {
         if begun.len() == self.rest.len() {
             return Err(XmlError::NotWellFormed(

@@ -158,7 +158,10 @@ fn an_end_tag_of_another_element_is_refused_as_soon_as_it_shows_s4_9_3_13() {
     let mut scanner = Scanner::new(&Limits::default());
     scanner.scan(HEADER.as_bytes()).unwrap();
     let refused = scanner.scan(b"<message><body>No closing tag!</message>");
-    assert!(matches!(refused, Err(XmlError::NotWellFormed(_))), "{refused:?}");
+    assert!(
+        matches!(refused, Err(XmlError::NotWellFormed(_))),
+        "{refused:?}"
+    );
 }
 
 #[test]
