@@ -27,7 +27,9 @@ pub struct SessionActor {
     connection: Recipient<ToConnection>,
     budget: Arc<Budget>,
     metrics: Metrics,
-    // Deliveries that came after the connection had ended.
+    // Whether the connection takes nothing more.
+    closed: bool,
+    // Deliveries that came after that.
     late: Vec<Delivery>,
 }
 
@@ -61,7 +63,8 @@ pub struct FromClient {
 #[rtype(result = "()")]
 pub struct Written(pub u64);
 
-/// From the connection: it has ended, and this was not written.
+/// From the connection: it sends nothing more to its client, and this was not written. What reaches it
+/// later all the same comes back in another message.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
 pub struct ConnectionClosed {
@@ -96,13 +99,14 @@ impl SessionActor {
         metrics: Metrics,
     ) -> (Addr<Self>, Arc<Port>) {
         let (for_port, counts) = (Arc::clone(&budget), metrics.clone());
-        let late = Vec::new();
+        let (closed, late) = (false, Vec::new());
         let address = Self {
             session,
             homes,
             connection,
             budget,
             metrics,
+            closed,
             late,
         }
         .start();
@@ -135,6 +139,9 @@ impl SessionActor {
     }
 
     fn deliver(&mut self, batch: Vec<Delivery>) {
+        if self.closed {
+            return self.late.extend(batch);
+        }
         for delivery in &batch {
             self.metrics.count(Direction::Out, &delivery.stanza);
         }
@@ -225,6 +232,7 @@ impl Handler<ConnectionClosed> for SessionActor {
     type Result = ();
 
     fn handle(&mut self, closed: ConnectionClosed, ctx: &mut Self::Context) {
+        self.closed = true;
         self.unbind(closed.undelivered, ctx);
     }
 }

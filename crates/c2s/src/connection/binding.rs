@@ -21,6 +21,8 @@ pub(super) struct Attached {
     pub(super) credit: Arc<Credit>,
     /// Whether the client knows its resource.
     pub(super) bound: bool,
+    /// Whether the session was told that nothing more is sent to the client.
+    pub(super) over: bool,
     /// Stanzas for a client that does not know its resource yet, or whose stream has ended.
     pub(super) held: Vec<Delivery>,
 }
@@ -28,11 +30,13 @@ pub(super) struct Attached {
 // === impl Attached ===
 
 impl Attached {
-    /// The connection has ended. What the client did not get goes back through the session.
-    pub(super) fn close(self, mut closed: ConnectionClosed) {
-        closed.undelivered.extend(self.held);
+    /// Nothing more is sent to the client: what it did not get goes back through the session.
+    pub(super) fn give_back(&mut self, mut undelivered: Vec<Delivery>) {
+        self.over = true;
+        undelivered.append(&mut self.held);
         // A fresh clone of an address always has a place in the mailbox (actix grants each sender one),
         // so that only a session that died of a panic refuses.
+        let closed = ConnectionClosed { undelivered };
         if self.session.clone().try_send(closed).is_err() {
             tracing::error!("the session of a connection is gone");
         }
@@ -66,6 +70,7 @@ impl Connection {
             budget,
             credit,
             bound: false,
+            over: false,
             held,
         });
         self.waiting = true;

@@ -25,7 +25,13 @@ impl Connection {
                 Effect::Sasl(request) => self.sasl(request, ctx),
                 Effect::Authenticated(account) => self.authenticated(&account, ctx),
                 Effect::Bind { resource } => self.bind(resource, ctx),
-                Effect::Closing(ending) => self.closing(reason(&ending)),
+                Effect::Closing(ending) => {
+                    self.submit(std::mem::take(&mut stanzas), ctx);
+                    self.closing(reason(&ending));
+                    if self.phase != Phase::Closing(CloseReason::Shutdown) {
+                        self.let_session_go();
+                    }
+                }
                 Effect::Disconnect => self.disconnect(),
             }
         }

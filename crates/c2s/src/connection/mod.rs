@@ -25,7 +25,6 @@ use std::task::Waker;
 use actix::Context;
 use rookery_auth::Login;
 use rookery_delivery::{Close, Delivery};
-use rookery_session::ConnectionClosed;
 use rookery_stanza::{StreamCondition, StreamError};
 use rookery_stream::{Input, Negotiation};
 use tokio::time::Instant;
@@ -120,6 +119,7 @@ impl Connection {
     /// Takes what the session passes on for the client.
     fn deliver(&mut self, batch: Vec<Delivery>) {
         match &mut self.attached {
+            Some(attached) if attached.over => attached.give_back(batch),
             // Until the client knows its resource, and after the end of its stream, stanzas wait.
             Some(attached) if !(attached.bound && self.phase == Phase::Open) => {
                 attached.held.extend(batch);
@@ -138,12 +138,24 @@ impl Connection {
         };
         let mut error = StreamError::new(condition);
         if close == Close::SlowConsumer {
-            // It would not read the rest either; what it did not get goes another way.
-            self.outgoing.set_aside();
             error = error.with_text("you do not read what is sent to you");
         }
         self.closing(reason);
+        if close != Close::SystemShutdown {
+            // Somebody may wait for the session to end, such as the one that takes its resource, and this
+            // client may never read again: the session goes now, the connection in its own time.
+            self.let_session_go();
+        }
         self.tell(Input::Shutdown(error), ctx);
+    }
+
+    /// Parts with the session, and gives back what the client did not get.
+    fn let_session_go(&mut self) {
+        if let Some(attached) = &mut self.attached
+            && !attached.over
+        {
+            attached.give_back(self.outgoing.undelivered());
+        }
     }
 
     /// The connection is over.
@@ -154,10 +166,7 @@ impl Connection {
         metrics.closed.of(self.about.listener, reason).increment();
         let stream = self.negotiation.stream_id();
         tracing::debug!(stream, peer = %self.about.peer, ?reason, "connection ended");
-        if let Some(attached) = self.attached.take() {
-            let undelivered = self.outgoing.undelivered();
-            attached.close(ConnectionClosed { undelivered });
-        }
+        self.let_session_go();
     }
 }
 

@@ -88,22 +88,47 @@ fn a_client_that_does_not_read_is_told_and_costs_no_more_than_its_budget() {
 }
 
 #[test]
-fn a_session_whose_resource_is_taken_is_closed_with_conflict_s7_7_2_2() {
+fn a_session_whose_resource_is_taken_goes_at_once_and_is_told_conflict_s7_7_2_2() {
+    let fixture = Fixture::start(|_| {});
+    let mut client = fixture.client();
+    client.log_in();
+    let port = fixture.port();
+    port.close(Close::Conflict);
+    // The client does not close its side, and nobody has to wait for that.
+    assert!(fixture.undelivered().is_empty());
+    let rest = client.read_until("</stream:stream>");
+    assert!(
+        rest.contains("<conflict xmlns='urn:ietf:params:xml:ns:xmpp-streams'/>"),
+        "{rest}"
+    );
+}
+
+#[test]
+fn when_the_node_stops_what_was_delivered_before_is_flushed() {
     let fixture = Fixture::start(|_| {});
     let mut client = fixture.client();
     client.log_in();
     let port = fixture.port();
     port.deliver(vec![chat("last", 10)]).unwrap();
-    port.close(Close::Conflict);
+    port.close(Close::SystemShutdown);
     let rest = client.read_until("</stream:stream>");
-    assert!(
-        rest.contains("<body>"),
-        "what was delivered before is flushed: {rest}"
-    );
-    assert!(
-        rest.contains("<conflict xmlns='urn:ietf:params:xml:ns:xmpp-streams'/>"),
-        "{rest}"
-    );
+    assert!(rest.contains("<body>"), "{rest}");
+    assert!(rest.contains("<system-shutdown xmlns='urn:ietf:params:xml:ns:xmpp-streams'/>"));
+}
+
+#[test]
+fn what_a_client_says_last_is_handed_over_before_its_session_ends() {
+    let fixture = Fixture::start(|_| {});
+    let mut client = fixture.client();
+    client.log_in();
+    client.send("<message id='last'><body>bye</body></message></stream:stream>");
+    let last = fixture.wait_for(|event| match event {
+        Event::Submitted(stanzas) => stanzas.first().and_then(|stanza| stanza.id.clone()),
+        Event::Unbound(_) => panic!("the session ended first"),
+        _ => None,
+    });
+    assert_eq!(&*last, "last");
+    assert!(fixture.undelivered().is_empty());
 }
 
 #[test]
