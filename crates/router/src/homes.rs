@@ -67,6 +67,15 @@ pub(crate) struct Shards {
 impl Router {
     /// Starts a shard on each of `arbiters`.
     pub fn start(parts: Parts, arbiters: &[ArbiterHandle]) -> Self {
+        Self::with_mailboxes(MAILBOX, parts, arbiters)
+    }
+
+    /// Starts shards with mailboxes of this capacity.
+    pub(crate) fn with_mailboxes(
+        capacity: usize,
+        parts: Parts,
+        arbiters: &[ArbiterHandle],
+    ) -> Self {
         let shards = Arc::new(Shards::default());
         let metrics = Metrics::new(&parts.registry);
         let Parts {
@@ -88,7 +97,7 @@ impl Router {
                 (Arc::clone(&rules), Arc::clone(&store), Arc::clone(&shards));
             let (scope, clock, metrics) = (scope.clone(), clock.clone(), metrics.clone());
             HomeShard::start_in_arbiter(arbiter, move |context: &mut Context<HomeShard>| {
-                context.set_mailbox_capacity(MAILBOX);
+                context.set_mailbox_capacity(capacity);
                 HomeShard::new(index, rules, store, shards, scope, clock, metrics)
             })
         };
@@ -118,6 +127,12 @@ impl Router {
         let shards = self.shards.all();
         let counts = join_all(shards.iter().map(|shard| shard.send(CountSessions))).await;
         counts.into_iter().filter_map(Result::ok).sum()
+    }
+
+    /// Messages accepted, settled, in flight and lost.
+    #[cfg(test)]
+    pub(crate) fn ledger(&self) -> (u64, u64, i64, u64) {
+        self.metrics.ledger()
     }
 
     /// Puts a message into the mailbox of the home of `account`, or gives it back.

@@ -112,9 +112,7 @@ impl Account {
         if let Some(session) = &mut ended {
             returned.extend(session.take_held());
             step.now().push(Effect::Forget(key.id));
-            if session.presence.take().is_some() {
-                self.gone_offline(&session.key.jid, scene, step.now());
-            }
+            self.gone_offline(session, scene, step.now());
             if self.sessions.is_empty() {
                 step.now().push(Effect::Online(false));
             }

@@ -66,9 +66,19 @@ impl Account {
     ) {
         match stanza.kind {
             Kind::Message(_) => step.now().route(without_forged_delay(stanza, scene)),
-            Kind::Presence(kind @ (PresenceType::Available | PresenceType::Unavailable)) => {
+            Kind::Presence(PresenceType::Available) => {
+                let mut session = self.sessions.get_mut(session.id);
+                if session
+                    .as_mut()
+                    .is_some_and(|session| !session.share_with(to))
+                {
+                    return step.now().bounce(stanza, Condition::ResourceConstraint);
+                }
+                step.now().route(stanza);
+            }
+            Kind::Presence(PresenceType::Unavailable) => {
                 if let Some(session) = self.sessions.get_mut(session.id) {
-                    session.share(to, kind == PresenceType::Available);
+                    session.unshare(to);
                 }
                 step.now().route(stanza);
             }

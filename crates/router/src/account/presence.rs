@@ -1,7 +1,9 @@
 //! Presence: broadcast, what a new resource learns, and what comes in (RFC 6121 §4).
 
+use std::collections::BTreeSet;
+
 use rookery_delivery::SessionKey;
-use rookery_stanza::{Condition, Jid, PresenceType, Stanza, ns};
+use rookery_stanza::{Condition, Jid, Kind, PresenceType, Stanza, ns};
 
 use super::effect::{Effect, Effects, Step};
 use super::sessions::Session;
@@ -91,20 +93,43 @@ impl Account {
         let Some(session) = self.sessions.get_mut(key.id) else {
             return;
         };
-        session.share_with_nobody();
-        if session.presence.take().is_none() {
-            return out.ignore(&stanza);
+        let ended = session.end_presence();
+        if ended.0 {
+            session.give(stanza.clone().with_to(self.jid.to_jid()), out);
         }
-        session.give(stanza.clone().with_to(self.jid.to_jid()), out);
-        self.last_unavailable = Some(scene.now);
-        self.tell_subscribers(stanza, out);
+        self.tell_end(stanza, ended, scene, out);
     }
 
-    /// A resource went without saying so: contacts are told on its behalf (§4.5.2).
-    pub(super) fn gone_offline(&mut self, jid: &Jid, scene: &Scene<'_>, out: &mut Effects) {
-        self.last_unavailable = Some(scene.now);
-        let stanza = Stanza::presence(PresenceType::Unavailable).with_from(jid.clone());
-        self.tell_subscribers(stanza, out);
+    /// A resource went without saying so: everybody is told on its behalf (§4.5.2).
+    pub(super) fn gone_offline(
+        &mut self,
+        session: &mut Session,
+        scene: &Scene<'_>,
+        out: &mut Effects,
+    ) {
+        let stanza = Stanza::presence(PresenceType::Unavailable);
+        let ended = session.end_presence();
+        self.tell_end(stanza.with_from(session.key.jid.clone()), ended, scene, out);
+    }
+
+    /// Tells those who had presence of a resource that it ended: subscribers if the resource was available,
+    /// and whoever got directed presence (§4.6.3).
+    fn tell_end(
+        &mut self,
+        stanza: Stanza,
+        (was_available, mut shared): (bool, BTreeSet<Jid>),
+        scene: &Scene<'_>,
+        out: &mut Effects,
+    ) {
+        if was_available {
+            self.last_unavailable = Some(scene.now);
+            shared.retain(|jid| !self.may_see(jid));
+            self.tell_subscribers(stanza.clone(), out);
+        }
+        if !shared.is_empty() {
+            let to = shared.into_iter().collect();
+            out.push(Effect::FanOut { stanza, to });
+        }
     }
 
     /// Tells everybody who is subscribed, and the account's own available resources.
@@ -142,10 +167,15 @@ impl Account {
             return out.ignore(stanza);
         };
         if to.is_full() {
-            return match self.sessions.at_mut(to) {
-                Some(session) => session.pass(stanza.clone(), out),
-                None => out.ignore(stanza),
+            let Some(session) = self.sessions.at_mut(to) else {
+                return out.ignore(stanza);
             };
+            if let (Kind::Presence(PresenceType::Unavailable), Some(from)) =
+                (stanza.kind, &stanza.from)
+            {
+                session.unshare(from); // §4.6.1
+            }
+            return session.pass(stanza.clone(), out);
         }
         if self.sessions.available().next().is_none() {
             return out.ignore(stanza);

@@ -8,8 +8,8 @@ use rookery_stanza::{Jid, Kind, Stanza};
 use super::effect::{Effect, Effects};
 use crate::metrics::Outcome;
 
-/// Addresses that one session may have shared presence with beyond its subscribers. Further ones are
-/// served as strangers: their requests to the full JID are refused.
+/// Addresses that one session may send directed presence to at the same time; to further ones it is
+/// returned with an error, since they could not be told when the session ends.
 const SHARED_LIMIT: usize = 1000;
 
 /// Deliveries that wait for a session to unbind; further ones are returned to their senders.
@@ -127,18 +127,26 @@ impl Session {
         self.priority().is_some_and(|priority| priority >= 0)
     }
 
-    /// Remembers that `to` may know the presence of this resource, or no longer (RFC 6121 §4.6.1).
-    pub(crate) fn share(&mut self, to: &Jid, available: bool) {
-        if !available {
-            self.shared.remove(to);
-        } else if self.shared.len() < SHARED_LIMIT {
+    /// Remembers that `to` gets directed presence, unless there are too many (RFC 6121 §4.6.1).
+    pub(crate) fn share_with(&mut self, to: &Jid) -> bool {
+        let fits = self.shared.len() < SHARED_LIMIT || self.shared.contains(to);
+        if fits {
             self.shared.insert(to.clone());
         }
+        fits
     }
 
-    /// Forgets whom it sent directed presence.
-    pub(crate) fn share_with_nobody(&mut self) {
-        self.shared.clear();
+    /// Forgets that this address got directed presence.
+    pub(crate) fn unshare(&mut self, with: &Jid) {
+        self.shared.remove(with);
+    }
+
+    /// Ends its presence: whether it was available, and who else got directed presence.
+    pub(crate) fn end_presence(&mut self) -> (bool, BTreeSet<Jid>) {
+        (
+            self.presence.take().is_some(),
+            std::mem::take(&mut self.shared),
+        )
     }
 
     /// Whether it sent directed presence to this address, or to its account.

@@ -145,7 +145,7 @@ impl HomeShard {
 
     /// Does everything that is to be done, and hands over what came of it.
     fn finish(&mut self) {
-        while !self.todo.is_empty() {
+        loop {
             while let Some(todo) = self.todo.pop_front() {
                 match todo {
                     Todo::Receive(parcel) => self.receive(parcel),
@@ -157,6 +157,9 @@ impl HomeShard {
             }
             self.hand_over();
             self.send_hops();
+            if self.todo.is_empty() {
+                return;
+            }
         }
     }
 

@@ -217,3 +217,43 @@ fn directed_presence_abroad_is_answered_by_rfc6120_s10_4_3() {
         "{received:?}"
     );
 }
+
+#[test]
+fn directed_presence_ends_with_the_session_by_s4_6_3() {
+    let mut world = friends();
+    let tybalt = "tybalt@example.com/home";
+    world.login(tybalt);
+    world.connect(CHAMBER);
+    for to in [tybalt, "tybalt@example.com", ROMEO] {
+        world.send(CHAMBER, &format!("<presence to='{to}'/>"));
+        world.send(BALCONY, &format!("<presence to='{to}'/>"));
+    }
+    world.send(
+        BALCONY,
+        &format!("<presence to='{tybalt}' type='unavailable'/>"),
+    );
+    world.forget();
+    world.send(BALCONY, "<presence type='unavailable'/>");
+    let gone = |from: &str, to: &str| presence(from, to, " type='unavailable'");
+    assert_eq!(
+        world.received(tybalt),
+        [gone(BALCONY, "tybalt@example.com")]
+    );
+    assert_eq!(
+        world.received(ROMEO),
+        [gone(BALCONY, "romeo@example.com")],
+        "once"
+    );
+    world.disconnect(CHAMBER, vec![]);
+    assert_eq!(
+        world.received(tybalt),
+        [gone(CHAMBER, "tybalt@example.com"), gone(CHAMBER, tybalt)]
+    );
+    assert_eq!(
+        world.received(ROMEO),
+        [gone(CHAMBER, ROMEO)],
+        "it never sent initial presence"
+    );
+    world.disconnect(BALCONY, vec![]);
+    assert!(world.received(tybalt).is_empty());
+}

@@ -7,6 +7,7 @@ use proptest::prelude::*;
 use rookery_delivery::{Delivery, Refusal};
 use rookery_stanza::Kind;
 
+use super::super::Account;
 use super::super::roster::{has_from, has_to};
 use super::world::{World, bare};
 
@@ -89,7 +90,7 @@ fn stanza() -> impl Strategy<Value = String> {
 }
 
 fn moves(with_failures: bool) -> impl Strategy<Value = Vec<Move>> {
-    let failures = if with_failures { 1 } else { 0 };
+    let failures = u32::from(with_failures);
     let one = prop_oneof![
         4 => client().prop_map(Move::Connect),
         2 => (client(), 0_usize..4).prop_map(|(client, returned)| Move::Disconnect { client, returned }),
@@ -160,11 +161,25 @@ impl Requests {
     }
 }
 
-fn play(moves: Vec<Move>) -> World {
-    let mut world = World::new(&ACCOUNTS);
-    let mut requests = Requests::default();
-    let mut refusing = BTreeSet::new();
-    for one in moves {
+/// A game of moves.
+struct Play {
+    world: World,
+    requests: Requests,
+    refusing: BTreeSet<String>,
+}
+
+impl Play {
+    fn new() -> Self {
+        let (requests, refusing) = (Requests::default(), BTreeSet::new());
+        Self {
+            world: World::new(&ACCOUNTS),
+            requests,
+            refusing,
+        }
+    }
+
+    fn make(&mut self, one: Move) {
+        let world = &mut self.world;
         match one {
             Move::Connect(client) => {
                 let (account, resource) = client.split_once('/').unwrap();
@@ -172,74 +187,87 @@ fn play(moves: Vec<Move>) -> World {
                     world.bind(account, Some(resource));
                 }
             }
-            Move::Disconnect { client, returned } => {
-                let mut deliveries = world.deliveries(&client);
-                let undelivered = deliveries.split_off(deliveries.len().saturating_sub(returned));
-                // What it returns it never had, and what it had it may leave unanswered.
-                requests.gone(&client);
-                refusing.remove(&client);
-                for delivery in &deliveries {
-                    if delivery.stanza.is_request() {
-                        requests.saw(&client, delivery);
-                    }
-                }
-                world.disconnect(&client, undelivered);
-            }
+            Move::Disconnect { client, returned } => self.disconnect(&client, returned),
             Move::Send { client, xml } if world.is_connected(&client) => {
-                requests.send(&mut world, &client, &xml);
-                if refusing.contains(&client) {
-                    requests.gone(&client);
+                self.requests.send(world, &client, &xml);
+                if self.refusing.contains(&client) {
+                    self.requests.gone(&client);
                 }
             }
             Move::Read(client) => {
-                let deliveries = world.deliveries(&client);
-                for delivery in &deliveries {
-                    requests.saw(&client, delivery);
-                }
+                let deliveries = self.read(&client);
                 if let Some(position) = deliveries.iter().filter_map(|d| d.position).next_back() {
-                    world.confirm(&client, position);
+                    self.world.confirm(&client, position);
                 }
             }
             Move::Refuse(client) if world.is_connected(&client) => {
                 world.refuse(&client, Refusal::Busy);
-                requests.gone(&client);
-                refusing.insert(client);
+                self.requests.gone(&client);
+                self.refusing.insert(client);
             }
             Move::FailStore(fails) => world.fail_store(fails),
             Move::LetGo(account) => {
-                let idle = |jid| {
-                    world
-                        .accounts
-                        .get(jid)
-                        .is_some_and(super::super::Account::is_idle)
-                };
-                if idle(&bare(&account)) {
+                if world
+                    .accounts
+                    .get(&bare(&account))
+                    .is_some_and(Account::is_idle)
+                {
                     world.let_go(&account);
                 }
             }
             Move::Send { .. } | Move::Refuse(_) => {}
         }
     }
-    // What is held for a session that refuses goes its way when the session ends.
-    for client in &refusing {
-        world.disconnect(client, vec![]);
+
+    /// What it returns it never had, and what it had it may leave unanswered.
+    fn disconnect(&mut self, client: &str, returned: usize) {
+        let mut deliveries = self.world.deliveries(client);
+        let undelivered = deliveries.split_off(deliveries.len().saturating_sub(returned));
+        self.requests.gone(client);
+        self.refusing.remove(client);
+        for delivery in deliveries
+            .iter()
+            .filter(|delivery| delivery.stanza.is_request())
+        {
+            self.requests.saw(client, delivery);
+        }
+        self.world.disconnect(client, undelivered);
     }
-    for name in ACCOUNTS {
-        for resource in RESOURCES {
-            let client = format!("{name}@example.com/{resource}");
-            for delivery in world.deliveries(&client) {
-                requests.saw(&client, &delivery);
+
+    fn read(&mut self, client: &str) -> Vec<Delivery> {
+        let deliveries = self.world.deliveries(client);
+        for delivery in &deliveries {
+            self.requests.saw(client, delivery);
+        }
+        deliveries
+    }
+
+    /// What is held for a session that refuses goes its way when the session ends; then every request has
+    /// its answer.
+    fn end(mut self) -> World {
+        for client in std::mem::take(&mut self.refusing) {
+            self.read(&client);
+            self.world.disconnect(&client, vec![]);
+        }
+        for name in ACCOUNTS {
+            for resource in RESOURCES {
+                self.read(&format!("{name}@example.com/{resource}"));
             }
         }
+        for (id, request) in &self.requests.sent {
+            let is_answered = request.excused || request.answers == 1;
+            assert!(is_answered, "{id} of {} is not answered", request.asker);
+        }
+        self.world
     }
-    for (id, request) in &requests.sent {
-        assert!(
-            request.excused || request.answers == 1,
-            "{id} of {} is not answered",
-            request.asker
-        );
+}
+
+fn play(moves: Vec<Move>) -> World {
+    let mut play = Play::new();
+    for one in moves {
+        play.make(one);
     }
-    world
+    play.end()
 }
 
 /// Both sides agree who receives whose presence.

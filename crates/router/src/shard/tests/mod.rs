@@ -1,0 +1,243 @@
+//! Flows through real mailboxes, on two arbiters, with a store that can be slow.
+
+mod net;
+mod store;
+
+use std::time::Duration;
+
+use rookery_delivery::{Close, Credit, Homes, Overloaded};
+use rookery_storage::StoreError;
+
+use crate::config::Config;
+use net::{Net, parse, run};
+
+fn chat(to: &str, body: usize) -> String {
+    format!("<message to='{to}' type='chat'><body>{body}</body></message>")
+}
+
+#[test]
+fn order_is_kept_between_shards_to_bare_and_full_jids_alike_by_rfc6120_s10_1() {
+    run(async {
+        let net = Net::new(Config::default()).await;
+        let romeo = net.connect(&net.account(0, 0), "orchard").await;
+        let mut juliet = net.connect(&net.account(1, 0), "balcony").await;
+        net.submit(&juliet, &["<presence/>"]);
+        juliet.next().await;
+        let (bare, full) = (
+            juliet.key.jid.bare().to_string(),
+            juliet.key.jid.to_string(),
+        );
+        for batch in 0..100 {
+            let to = if batch % 2 == 0 { &bare } else { &full };
+            let item = format!("<item jid='{batch}@example.com'/>");
+            net.submit(
+                &romeo,
+                &[
+                    &chat(to, batch * 2),
+                    // Its own home writes in between.
+                    &format!(
+                        "<iq type='set' id='s'><query xmlns='jabber:iq:roster'>{item}</query></iq>"
+                    ),
+                    &chat(&bare, batch * 2 + 1),
+                ],
+            );
+        }
+        for body in 0..200 {
+            let message = juliet.next().await;
+            assert!(
+                message.contains(&format!("<body>{body}</body>")),
+                "{body}: {message}"
+            );
+        }
+        net.is_settled().await;
+    });
+}
+
+#[test]
+fn a_slow_store_holds_up_only_the_account_that_waits_for_it() {
+    run(async {
+        let net = Net::new(Config::default()).await;
+        let romeo = net.connect(&net.account(0, 0), "orchard").await;
+        let mut juliet = net.connect(&net.account(1, 0), "balcony").await;
+        net.submit(&juliet, &["<presence/>"]);
+        net.submit(&juliet, &[&chat(juliet.key.jid.as_str(), 0)]);
+        juliet.next().await;
+        // It comes after the kept messages were read.
+        juliet.next().await;
+        let away = net.account(1, 1);
+        net.store.close();
+        let credit = Credit::new(10);
+        for body in 0..5 {
+            net.submit_with(&romeo, &[&chat(away.as_str(), body)], credit.take(1));
+        }
+        net.submit(&romeo, &[&chat(juliet.key.jid.as_str(), 7)]);
+        assert!(
+            juliet.next().await.contains("<body>7</body>"),
+            "she does not wait"
+        );
+        assert_eq!(
+            credit.in_flight(),
+            5,
+            "the sender's credit is out while the store works"
+        );
+        net.store.open();
+        let mut away = net.connect(&away, "back").await;
+        net.submit(&away, &["<presence/>"]);
+        away.next().await;
+        for body in 0..5 {
+            assert!(away.next().await.contains(&format!("<body>{body}</body>")));
+        }
+        net.is_settled().await;
+        assert_eq!(credit.in_flight(), 0);
+    });
+}
+
+#[test]
+fn what_waits_for_one_account_is_bounded_and_the_rest_is_answered() {
+    run(async {
+        let net = Net::new(Config {
+            waiting_stanzas: 3,
+            ..Config::default()
+        })
+        .await;
+        let mut romeo = net.connect(&net.account(0, 0), "orchard").await;
+        let away = net.account(1, 0);
+        net.store.close();
+        for body in 0..10 {
+            net.submit(&romeo, &[&chat(away.as_str(), body)]);
+        }
+        for _ in 0..7 {
+            let error = romeo.next().await;
+            assert!(
+                error.contains("<error type='wait'><resource-constraint "),
+                "{error}"
+            );
+        }
+        net.store.open();
+        net.is_settled().await;
+        assert_eq!(net.store.kept(&away).await, 3);
+    });
+}
+
+#[test]
+fn a_store_that_fails_is_told_to_senders_and_to_clients_that_bind() {
+    run(async {
+        let net = Net::new(Config::default()).await;
+        let mut romeo = net.connect(&net.account(0, 0), "orchard").await;
+        let away = net.account(1, 0);
+        net.store
+            .memory
+            .fail(Some(StoreError::Unavailable("test".to_owned())));
+        net.submit(&romeo, &[&chat(away.as_str(), 1)]);
+        assert!(romeo.next().await.contains("<resource-constraint "));
+        net.try_connect(&away, "x").await.unwrap_err();
+        net.store.memory.fail(None);
+        net.submit(&romeo, &[&chat(away.as_str(), 2)]);
+        net.is_settled().await;
+        assert_eq!(net.store.kept(&away).await, 1, "it is asked again");
+    });
+}
+
+#[test]
+fn a_full_mailbox_of_another_shard_bounces_messages_and_loses_none() {
+    run(async {
+        let net = Net::with_mailboxes(4, Config::default()).await;
+        let mut romeo = net.connect(&net.account(0, 0), "orchard").await;
+        let mut juliet = net.connect(&net.account(1, 0), "balcony").await;
+        let to = juliet.key.jid.to_string();
+        let unblock = net.block(1);
+        for body in 0..40 {
+            let mut batch = parse(&[&chat(&to, body)]);
+            while let Err(Overloaded(back)) =
+                net.router.submit(&romeo.key, batch, Credit::new(1).take(1))
+            {
+                batch = back;
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+        }
+        assert!(romeo.next().await.contains("<resource-constraint "));
+        drop(unblock);
+        net.is_settled().await;
+        let (bounced, delivered) = (romeo.drain() + 1, juliet.drain());
+        assert_eq!(bounced + delivered, 40);
+        assert!(delivered > 0);
+    });
+}
+
+#[test]
+fn an_answer_that_comes_later_holds_up_nothing() {
+    run(async {
+        let net = Net::new(Config::default()).await;
+        let mut romeo = net.connect(&net.account(0, 0), "orchard").await;
+        let request = "<iq to='example.com' type='get' id='later'><later xmlns='test'/></iq>";
+        let own = romeo.key.jid.to_string();
+        net.submit(&romeo, &[request, &chat(&own, 1)]);
+        assert!(romeo.next().await.starts_with("<message"));
+        net.answer_later();
+        assert!(romeo.next().await.contains("id='later' type='result'"));
+        net.is_settled().await;
+    });
+}
+
+#[test]
+fn sessions_are_counted_closed_and_displaced() {
+    run(async {
+        let net = Net::new(Config::default()).await;
+        let mut old = net.connect(&net.account(0, 0), "orchard").await;
+        let other = net.connect(&net.account(1, 0), "balcony").await;
+        assert_eq!(net.router.sessions().await, 2);
+        let account = net.account(0, 0);
+        let new = net.try_connect(&account, "orchard");
+        let displaced = async {
+            assert_eq!(old.closed().await, Close::Conflict);
+            net.router.unbind(&old.key, vec![]).unwrap();
+        };
+        let (new, ()) = tokio::join!(new, displaced);
+        let mut new = new.unwrap();
+        assert_eq!(net.router.sessions().await, 2);
+        net.router.close_account(&account).await;
+        assert_eq!(new.closed().await, Close::NotAuthorized);
+        net.router.unbind(&new.key, vec![]).unwrap();
+        while net.router.sessions().await != 1 {
+            tokio::task::yield_now().await;
+        }
+        net.router.close_all(Close::SystemShutdown).await;
+        let mut other = other;
+        assert_eq!(other.closed().await, Close::SystemShutdown);
+    });
+}
+
+#[test]
+fn an_account_that_was_removed_is_forgotten() {
+    run(async {
+        use rookery_storage::AccountStore;
+        let net = Net::new(Config::default()).await;
+        let mut romeo = net.connect(&net.account(0, 0), "orchard").await;
+        let juliet = net.connect(&net.account(1, 0), "balcony").await;
+        let account = juliet.key.jid.bare();
+        net.store.memory.delete_account(&account).await.unwrap();
+        net.router.close_account(&account).await;
+        net.router.unbind(&juliet.key, vec![]).unwrap();
+        net.submit(&romeo, &[&chat(account.as_str(), 1)]);
+        assert!(romeo.next().await.contains("<service-unavailable "));
+        net.is_settled().await;
+    });
+}
+
+#[test]
+fn a_client_that_went_while_it_waited_to_bind_holds_no_resource() {
+    run(async {
+        let net = Net::new(Config::default()).await;
+        net.store.close();
+        let account = net.account(0, 0);
+        let waiting = net.try_connect(&account, "orchard");
+        assert!(
+            tokio::time::timeout(Duration::from_millis(20), waiting)
+                .await
+                .is_err()
+        );
+        net.store.open();
+        net.connect(&account, "other").await;
+        assert_eq!(net.router.sessions().await, 1);
+    });
+}
