@@ -61,9 +61,10 @@ impl Client {
             Ok(stream) => stream,
             Err(error) => {
                 return match error.kind() {
-                    io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => Ok(None),
-                    // A path that is too long for a socket has no server behind it.
-                    io::ErrorKind::InvalidInput => Ok(None),
+                    // A path that is too long for a socket has no server behind it either.
+                    io::ErrorKind::NotFound
+                    | io::ErrorKind::ConnectionRefused
+                    | io::ErrorKind::InvalidInput => Ok(None),
                     _ => Err(failed(error)),
                 };
             }

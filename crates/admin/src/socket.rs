@@ -93,18 +93,17 @@ struct Door {
 
 impl Door {
     async fn accept(self, listener: UnixListener, mut drain: DrainSignal) {
-        loop {
-            let accepted = tokio::select! {
-                accepted = listener.accept() => accepted,
-                () = drain.draining() => break,
-            };
-            match accepted {
-                Ok((stream, _)) => self.admit(stream),
-                Err(error) => {
-                    tracing::error!(%error, "the administration socket accepts nothing");
-                    tokio::time::sleep(PAUSE).await;
+        let accept = async {
+            loop {
+                match listener.accept().await {
+                    Ok((stream, _)) => self.admit(stream),
+                    Err(error) => pause(&error).await,
                 }
             }
+        };
+        tokio::select! {
+            () = accept => {}
+            () = drain.draining() => {}
         }
         if let Err(error) = fs::remove_file(&self.path) {
             tracing::debug!(%error, "the administration socket was gone");
@@ -133,6 +132,12 @@ impl Door {
             tracing::warn!(%error, "too many administration clients");
         }
     }
+}
+
+/// Accepting failed, for want of file descriptors perhaps: that passes.
+async fn pause(error: &io::Error) {
+    tracing::error!(%error, "the administration socket accepts nothing");
+    tokio::time::sleep(PAUSE).await;
 }
 
 /// Answers requests until the client leaves.

@@ -26,7 +26,7 @@ pub struct Config {
     pub hasher_queue: usize,
 }
 
-/// What a host says about logging in to it: `[host.auth]`.
+/// `[host.auth]`: what a host says about logging in to it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct HostConfig {

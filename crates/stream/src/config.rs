@@ -12,7 +12,7 @@ const SMALLEST_STANZA_LIMIT: usize = 10_000;
 /// No timeout is longer than a day, in seconds.
 const LONGEST_WAIT: u64 = 86_400;
 
-/// Limits and timeouts of each client stream.
+/// `[stream]`: limits and timeouts of each client stream.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {

@@ -79,6 +79,13 @@ impl Framing {
         self.buffer.len()
     }
 
+    /// Drops white space that waits to be asked for.
+    pub fn skip_whitespace(&mut self) {
+        let is_space = |byte: &&u8| matches!(byte, b' ' | b'\t' | b'\r' | b'\n');
+        self.buffer
+            .advance(self.buffer.iter().take_while(is_space).count());
+    }
+
     /// Bytes of all frames so far.
     pub fn taken(&self) -> usize {
         self.taken

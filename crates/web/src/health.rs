@@ -41,8 +41,6 @@ label! {
 label! {
     /// A part of the start.
     pub enum Phase("phase") {
-        /// Reading the configuration and setting up the log.
-        Config = "config",
         /// Loading certificates.
         Certificate = "certificate",
         /// Opening the store.

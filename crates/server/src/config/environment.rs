@@ -1,7 +1,7 @@
 //! Lays the environment over the file: `ROOKERY_LISTENER_C2S_ADDRESS` is `listener.c2s.address`.
 
 use super::keys::{Key, Keys, Kind};
-use super::load::Draft;
+use super::load::{Draft, understood};
 use super::problem::Origin;
 
 /// What every variable of ours begins with.
@@ -25,17 +25,16 @@ pub(super) fn read(keys: &Keys, variables: &[(String, String)], draft: &mut Draf
             continue;
         }
         let known = || keys.keys().filter(|key| !keys.is_repeated(&key.path));
-        match known().find(|key| key.variable() == *name) {
-            Some(key) => setting(keys, key, text, origin, draft),
-            None => {
-                let names: Vec<String> = known().map(Key::variable).collect();
-                let nearest = most_alike(name, names.iter().map(String::as_str), 0.6);
-                let text = match nearest {
-                    Some(known) => format!("unknown variable; did you mean {known}?"),
-                    None => "unknown variable; `rookery config reference` lists all".to_owned(),
-                };
-                draft.problem(origin, "", text);
-            }
+        if let Some(key) = known().find(|key| key.variable() == *name) {
+            setting(keys, key, text, origin, draft);
+        } else {
+            let names: Vec<String> = known().map(Key::variable).collect();
+            let nearest = most_alike(name, names.iter().map(String::as_str), 0.6);
+            let text = match nearest {
+                Some(known) => format!("unknown variable; did you mean {known}?"),
+                None => "unknown variable; `rookery config reference` lists all".to_owned(),
+            };
+            draft.problem(origin, "", text);
         }
     }
 }
@@ -48,7 +47,7 @@ fn is_ours(name: &str) -> bool {
 
 fn setting(keys: &Keys, key: &Key, text: &str, origin: Origin, draft: &mut Draft) {
     let value = value(&key.kind, text);
-    match value.and_then(|value| draft.understood(keys, key, value)) {
+    match value.and_then(|value| understood(keys, key, value)) {
         Ok(value) => {
             draft.origins.insert(key.path.clone(), origin);
             insert(&mut draft.table, &key.path, value);

@@ -7,7 +7,7 @@ use toml::de::{DeArray, DeTable, DeValue};
 
 use super::environment::most_alike;
 use super::keys::{Entry, Key, Keys, Kind, Section, join};
-use super::load::Draft;
+use super::load::{Draft, understood};
 use super::problem::Origin;
 
 /// A path into the file: by the names of the schema, and with the places in repeated sections.
@@ -112,7 +112,7 @@ impl Reader<'_> {
         origin: Origin,
     ) -> Option<toml::Value> {
         let read = fits(&key.kind, value.get_ref());
-        let read = read.and_then(|value| self.draft.understood(self.keys, key, value));
+        let read = read.and_then(|value| understood(self.keys, key, value));
         read.map_err(|text| self.draft.problem(origin, &key.path, text))
             .ok()
     }

@@ -137,9 +137,10 @@ impl Key {
         format!("ROOKERY_{}", self.path.to_uppercase().replace('.', "_"))
     }
 
-    /// The default as it is written in the file, if there is one.
+    /// The default as it is written in the file, if there is one: what has to be set has none.
     pub fn default_text(&self) -> Option<String> {
-        (!self.default.is_null()).then(|| written(&self.default))
+        let none = self.default.is_null() || self.default.as_str() == Some("");
+        (!none).then(|| written(&self.default))
     }
 }
 

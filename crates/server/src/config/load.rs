@@ -79,32 +79,6 @@ impl Draft {
         });
     }
 
-    /// Whether the crate that owns the key understands the value: it reads a configuration in which
-    /// nothing else is set.
-    pub(super) fn understood(
-        &self,
-        keys: &Keys,
-        key: &Key,
-        value: toml::Value,
-    ) -> Result<toml::Value, String> {
-        let Some(table) = alone(keys, &key.path, value.clone()).as_table().cloned() else {
-            return Ok(value);
-        };
-        match table.try_into::<Config>() {
-            Ok(_) => Ok(value),
-            Err(error) => {
-                let like = key
-                    .default_text()
-                    .map(|text| format!("; the default is {text}"));
-                Err(format!(
-                    "{value}: {}{}",
-                    error.message(),
-                    like.unwrap_or_default()
-                ))
-            }
-        }
-    }
-
     fn finish(mut self) -> Result<Config, Problems> {
         let config = match self.table.clone().try_into::<Config>() {
             Ok(config) => config,
@@ -135,6 +109,31 @@ impl Draft {
                 (None, Some((parent, _))) => path = parent,
                 (None, None) => return Origin::Default,
             }
+        }
+    }
+}
+
+/// Whether the crate that owns the key understands the value: it reads a configuration in which
+/// nothing else is set.
+pub(super) fn understood(
+    keys: &Keys,
+    key: &Key,
+    value: toml::Value,
+) -> Result<toml::Value, String> {
+    let Some(table) = alone(keys, &key.path, value.clone()).as_table().cloned() else {
+        return Ok(value);
+    };
+    match table.try_into::<Config>() {
+        Ok(_) => Ok(value),
+        Err(error) => {
+            let like = key
+                .default_text()
+                .map(|text| format!("; the default is {text}"));
+            Err(format!(
+                "{value}: {}{}",
+                error.message(),
+                like.unwrap_or_default()
+            ))
         }
     }
 }

@@ -45,14 +45,14 @@ fn write_section(keys: &Keys, section: &Section, text: &mut String) {
     } else {
         format!("`{}`", section.heading())
     };
-    text.extend(["\n## ", &heading, "\n"]);
+    text.extend(["\n## ", &heading, "\n\n"]);
     // The heading says the name; the text need not say it again.
     let name = format!("`{}`: ", section.heading());
     let about = section.text.strip_prefix(&name).unwrap_or(&section.text);
     if !section.path.is_empty() {
-        text.extend([&capital(about), "\n"]);
+        text.extend([&capital(about), "\n\n"]);
     }
-    text.push_str("\n| key | values | default | meaning |\n|---|---|---|---|\n");
+    text.push_str("| key | values | default | meaning |\n|---|---|---|---|\n");
     for key in &section.keys {
         let default = key
             .default_text()

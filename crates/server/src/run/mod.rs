@@ -57,12 +57,11 @@ async fn live(loaded: Loaded, control: Handle) -> Result<(), StartError> {
     let mut signals = Signals::listen().map_err(StartError::Signals)?;
     let registry = Registry::new();
     panics::install(&registry);
-    let timeout = Duration::from_secs(loaded.config.shutdown.timeout_seconds);
     let development = development::is_meant(&loaded);
-    match &loaded.file {
-        Some(file) => tracing::info!(file = %file.display(), "configuration read"),
-        None => tracing::info!("no configuration file: everything has its default"),
-    }
+    let file = loaded
+        .file
+        .map_or_else(|| "none".to_owned(), |file| file.display().to_string());
+    tracing::info!(file, "configuration read");
     let mut node = Node::start(loaded.config, control, registry).await?;
     if development {
         development::welcome(&node).await?;
@@ -70,10 +69,16 @@ async fn live(loaded: Loaded, control: Handle) -> Result<(), StartError> {
     while let Signal::Reload = signals.next().await {
         node.reload().await;
     }
-    tracing::info!(?timeout, "ending; a second signal ends at once");
+    end(&mut node, &mut signals).await
+}
+
+/// Ends the node in order, if neither time nor patience runs out.
+async fn end(node: &mut Node, signals: &mut Signals) -> Result<(), StartError> {
+    let seconds = node.config().shutdown.timeout_seconds;
+    tracing::info!(seconds, "ending; a second signal ends at once");
     tokio::select! {
         () = node.stop() => Ok(()),
-        () = tokio::time::sleep(timeout) => Err(StartError::SlowEnd),
+        () = tokio::time::sleep(Duration::from_secs(seconds)) => Err(StartError::SlowEnd),
         () = signals.end() => Err(StartError::ForcedEnd),
     }
 }

@@ -42,11 +42,8 @@ const LOOK: Duration = Duration::from_millis(10);
 /// A running node.
 #[derive(Debug)]
 pub(super) struct Node {
-    config: Config,
-    directory: DataDirectory,
-    health: Health,
+    ground: Ground,
     drain: Drain,
-    scopes: Scopes,
     arbiters: Arbiters,
     store: Arc<EmbeddedStore>,
     certificates: Arc<CertificateStore>,
@@ -54,7 +51,6 @@ pub(super) struct Node {
     operations: Operations,
     listening: Listening,
     ops: Option<Ops>,
-    operators: Vec<SocketAddr>,
 }
 
 /// What owns the tasks of the node, all on the control runtime.
@@ -67,6 +63,7 @@ struct Scopes {
 }
 
 /// What every part is made with.
+#[derive(Debug)]
 struct Ground {
     config: Config,
     clock: Clock,
@@ -119,59 +116,20 @@ impl Node {
         watch.lap(Phase::Certificate);
         let store = ground.store().await?;
         watch.lap(Phase::Store);
-
-        let Ground {
-            config,
-            clock,
-            registry,
-            health,
-            scopes,
-            ..
-        } = &ground;
-        let arbiters = Arbiters::start(config, health.heartbeats(), clock, registry);
-        threads::beat_control(config, health.heartbeats(), clock, &scopes.own)?;
-        let features = features(config, clock)?;
+        let arbiters = ground.threads()?;
+        let features = features(&ground.config, &ground.clock)?;
         let router = ground.router(features.clone(), store.clone(), &arbiters);
         watch.lap(Phase::Runtime);
-
         let (authenticator, operations) = ground.accounts(store.clone(), router.clone())?;
         let listening =
             ground.clients(&arbiters, authenticator, &certificates, features, &router)?;
-        let socket = config.admin_socket();
-        rookery_admin::listen(
-            &socket,
-            operations.clone(),
-            &scopes.admin,
-            ground.signal.clone(),
-        )?;
-        let ops = ground.operators()?;
+        ground.administrators(operations.clone())?;
+        let ops = Some(ground.operators()?);
         watch.lap(Phase::Listeners);
-
-        let (own, store_watched) = (&scopes.own, store.clone());
-        gates::watch(
-            store_watched,
-            certificates.clone(),
-            health.clone(),
-            clock.clone(),
-            own,
-        )?;
-        health.set(Gate::Listeners, true);
-        health.enter(State::Serving);
-        let Ground {
-            config,
-            directory,
-            health,
-            scopes,
-            ..
-        } = ground;
-        let operators = ops.addresses().to_vec();
-        let ops = Some(ops);
+        ground.serve(&store, &certificates)?;
         let node = Self {
-            config,
-            directory,
-            health,
+            ground,
             drain,
-            scopes,
             arbiters,
             store,
             certificates,
@@ -179,18 +137,20 @@ impl Node {
             operations,
             listening,
             ops,
-            operators,
         };
-        node.announce();
+        let Listening {
+            starttls, direct, ..
+        } = &node.listening;
+        tracing::info!(?starttls, ?direct, ops = ?node.operators(), version = build::VERSION, "ready");
         Ok(node)
     }
 
     pub(super) fn config(&self) -> &Config {
-        &self.config
+        &self.ground.config
     }
 
     pub(super) fn directory(&self) -> &DataDirectory {
-        &self.directory
+        &self.ground.directory
     }
 
     pub(super) fn operations(&self) -> &Operations {
@@ -204,24 +164,15 @@ impl Node {
 
     /// Where operators look.
     pub(super) fn operators(&self) -> &[SocketAddr] {
-        &self.operators
-    }
-
-    fn announce(&self) {
-        let Listening {
-            starttls, direct, ..
-        } = &self.listening;
-        let (ops, version) = (&self.operators, build::VERSION);
-        tracing::info!(?starttls, ?direct, ?ops, version, "ready");
+        self.ops.as_ref().map(Ops::addresses).unwrap_or_default()
     }
 
     /// Takes changed certificates into use at once, instead of within seconds.
     pub(super) async fn reload(&self) {
         let certificates = self.certificates.clone();
         let reload = self
-            .scopes
-            .own
-            .runtime()
+            .ground
+            .control
             .spawn_blocking(move || certificates.reload());
         match reload.await {
             Ok(report) => tracing::info!(
@@ -236,21 +187,22 @@ impl Node {
     /// Ends the node: nobody is let in any more, clients are told, what is under way is finished, the store
     /// is closed.
     pub(super) async fn stop(&mut self) {
-        self.health.enter(State::Draining);
+        let Ground { health, scopes, .. } = &self.ground;
+        health.enter(State::Draining);
         self.drain.start();
         self.router.close_all(Close::SystemShutdown).await;
         self.clients_gone().await;
         let grace = Duration::from_secs(1);
-        self.scopes.listeners.close(grace).await;
-        self.scopes.admin.close(grace).await;
+        scopes.listeners.close(grace).await;
+        scopes.admin.close(grace).await;
         self.arbiters.stop();
-        self.scopes.accounts.close(grace).await;
+        scopes.accounts.close(grace).await;
         self.store.close().await;
-        self.health.enter(State::Stopped);
+        health.enter(State::Stopped);
         if let Some(ops) = self.ops.take() {
             ops.stop().await;
         }
-        self.scopes.own.close(Duration::ZERO).await;
+        scopes.own.close(Duration::ZERO).await;
         tracing::info!("ended");
     }
 
@@ -260,7 +212,7 @@ impl Node {
         while self.router.sessions().await > 0 {
             tokio::time::sleep(LOOK).await;
         }
-        let patience = Duration::from_secs(self.config.stream.close_timeout_seconds);
+        let patience = Duration::from_secs(self.ground.config.stream.close_timeout_seconds);
         let closed = async {
             while self.listening.connections() > 0 {
                 tokio::time::sleep(LOOK).await;
@@ -325,6 +277,18 @@ impl Ground {
         let store = opened.map_err(|error| StartError::Threads(error.into()))??;
         self.health.set(Gate::Store, true);
         Ok(store)
+    }
+
+    /// The arbiters, and what shows that they and the control runtime live.
+    fn threads(&self) -> Result<Arbiters, StartError> {
+        let heartbeats = self.health.heartbeats();
+        threads::beat_control(&self.config, heartbeats, &self.clock, &self.scopes.own)?;
+        Ok(Arbiters::start(
+            &self.config,
+            heartbeats,
+            &self.clock,
+            &self.registry,
+        ))
     }
 
     fn router(&self, features: Features, store: Arc<EmbeddedStore>, arbiters: &Arbiters) -> Router {
@@ -398,6 +362,16 @@ impl Ground {
         })
     }
 
+    fn administrators(&self, operations: Operations) -> Result<(), StartError> {
+        let (path, drain) = (self.config.admin_socket(), self.signal.clone());
+        Ok(rookery_admin::listen(
+            &path,
+            operations,
+            &self.scopes.admin,
+            drain,
+        )?)
+    }
+
     fn operators(&self) -> Result<Ops, StartError> {
         let (registry, health) = (self.registry.clone(), self.health.clone());
         let (config, clock) = (&self.config.listener.ops, self.clock.clone());
@@ -408,6 +382,25 @@ impl Ground {
             }
             rookery_web::ListenError::Scope(error) => error.into(),
         })
+    }
+
+    /// Opens the last gates: everything is there.
+    fn serve(
+        &self,
+        store: &Arc<EmbeddedStore>,
+        certificates: &Arc<CertificateStore>,
+    ) -> Result<(), StartError> {
+        let (health, clock) = (self.health.clone(), self.clock.clone());
+        gates::watch(
+            store.clone(),
+            certificates.clone(),
+            health,
+            clock,
+            &self.scopes.own,
+        )?;
+        self.health.set(Gate::Listeners, true);
+        self.health.enter(State::Serving);
+        Ok(())
     }
 }
 

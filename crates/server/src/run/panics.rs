@@ -17,7 +17,9 @@ pub(super) fn install(registry: &Registry) {
     let panics = describe(registry);
     panic::set_hook(Box::new(move |info: &PanicHookInfo<'_>| {
         let place = info.location().map(ToString::to_string).unwrap_or_default();
-        let what = info.payload_as_str().unwrap_or("(no text)");
+        let text = info.payload().downcast_ref::<&str>().copied();
+        let what = text.or_else(|| info.payload().downcast_ref::<String>().map(String::as_str));
+        let what = what.unwrap_or("(no text)");
         let thread = std::thread::current();
         let thread = thread.name().unwrap_or("(no name)");
         tracing::error!(

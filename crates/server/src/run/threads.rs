@@ -105,17 +105,19 @@ impl Arbiters {
 }
 
 /// Beats for as long as its thread does its work.
+#[expect(
+    clippy::infinite_loop,
+    reason = "it ends with its thread, or with the scope that owns it"
+)]
 async fn beat(thread: usize, heartbeats: Heartbeats, clock: Clock, lag: Option<Histogram>) {
-    let mut due = clock.now();
     loop {
-        due += BEAT;
+        let due = clock.now() + BEAT;
         tokio::time::sleep_until(due).await;
         let now = clock.now();
         heartbeats.beat(thread, now);
         if let Some(lag) = &lag {
             lag.observe(now.duration_since(due));
         }
-        due = now;
     }
 }
 

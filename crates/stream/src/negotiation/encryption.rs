@@ -13,7 +13,11 @@ impl Negotiation {
     ///
     /// It is refused where it was not offered, and where anything follows that was sent in the clear: that
     /// would be read as if it had come through TLS. §5.3.3 and §5.4.3.1 forbid a client to send it.
+    ///
+    /// COMPAT: go-sendxmpp (go-xmpp) ends each element with a line feed, this one too. White space is
+    /// dropped, which harms nobody.
     pub(super) fn starttls(&mut self, request: &Element, effects: &mut Vec<Effect>) {
+        self.framing.skip_whitespace();
         let acceptable = self.offered_starttls().is_some()
             && matches!(self.state, State::Features)
             && self.framing.buffered() == 0

@@ -54,7 +54,7 @@ fn optional_starttls_stands_beside_mechanisms_without_plain_s6_3_4() {
 
 #[test]
 fn whatever_follows_starttls_in_the_clear_ends_the_stream_s5_4_3_1() {
-    for injected in [HELLO, "<", " ", AUTH, "\u{16}\u{3}\u{1}"] {
+    for injected in [HELLO, "<", "\n<", AUTH, "\u{16}\u{3}\u{1}"] {
         let mut play = starttls(StartTls::Required);
         play.hears(HELLO);
         assert_eq!(
@@ -63,6 +63,15 @@ fn whatever_follows_starttls_in_the_clear_ends_the_stream_s5_4_3_1() {
             "{injected:?}"
         );
     }
+}
+
+#[test]
+fn white_space_after_starttls_is_dropped_for_clients_that_break_s5_3_3() {
+    let mut play = starttls(StartTls::Required);
+    play.hears(HELLO);
+    assert_eq!(play.hears(&format!("{STARTTLS}\n")), PROCEED);
+    assert_eq!(play.told(Input::TlsEstablished(TlsFacts::default())), "");
+    assert!(play.hears(HELLO).contains("<mechanism>PLAIN</mechanism>"));
 }
 
 #[test]
