@@ -15,9 +15,10 @@ use crate::stage::Stage;
 /// How many scenes are played at once.
 const STAGES: usize = 12;
 /// How many lines of the server's log a failure shows.
-const LOG_LINES: usize = 15;
+const LOG_LINES: usize = 10;
 /// What every server gets: passwords that are quick to check, and patience with many clients from one address.
-const ENVIRONMENT: [(&str, &str); 4] = [
+const ENVIRONMENT: [(&str, &str); 5] = [
+    ("ROOKERY_LOG_LEVEL", "warn"),
     ("ROOKERY_AUTH_ITERATIONS", "4096"),
     ("ROOKERY_AUTH_FAILURES_PER_ADDRESS", "10000"),
     ("ROOKERY_LIMITS_UNAUTHENTICATED_PER_ADDRESS", "10000"),
@@ -75,7 +76,7 @@ impl Company {
         let mut groups: BTreeMap<Setting, Vec<(String, &Scene)>> = BTreeMap::new();
         for (number, scene) in self.scenes.iter().enumerate() {
             let setting = (scene.configuration.clone(), scene.environment.clone());
-            let suffix = format!("-s{number}");
+            let suffix = format!("-s{number:03}");
             groups.entry(setting).or_default().push((suffix, scene));
         }
         let mut outcomes = Vec::new();
