@@ -145,18 +145,18 @@ impl SessionActor {
         for delivery in &batch {
             self.metrics.count(Direction::Out, &delivery.stanza);
         }
-        match self.connection.try_send(ToConnection::Deliver(batch)) {
-            Ok(()) => {}
-            Err(SendError::Full(ToConnection::Deliver(batch))) => {
-                self.metrics
-                    .limited
-                    .of(Limiter::ConnectionQueue)
-                    .increment();
-                self.late.extend(batch);
-            }
-            Err(SendError::Closed(ToConnection::Deliver(batch))) => self.late.extend(batch),
-            Err(_) => {}
+        let (full, refused) = match self.connection.try_send(ToConnection::Deliver(batch)) {
+            Err(SendError::Full(ToConnection::Deliver(batch))) => (true, batch),
+            Err(SendError::Closed(ToConnection::Deliver(batch))) => (false, batch),
+            _ => return,
+        };
+        if full {
+            self.metrics
+                .limited
+                .of(Limiter::ConnectionQueue)
+                .increment();
         }
+        self.late.extend(refused);
     }
 
     /// Gives everything back that the client did not get; a home that is busy is asked again.
