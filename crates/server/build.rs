@@ -21,9 +21,10 @@ fn main() {
     instruct("rerun-if-changed=build.rs");
 }
 
+/// Not by a name that the program would take for a setting: cargo sets it for what it runs, too.
 fn set(name: &str, value: Option<String>) {
     let value = value.unwrap_or_else(|| "unknown".to_owned());
-    instruct(&format!("rustc-env=ROOKERY_{name}={value}"));
+    instruct(&format!("rustc-env=BUILD_{name}={value}"));
 }
 
 /// Cargo reads what a build script prints.

@@ -5,9 +5,9 @@ use rookery_telemetry::Registry;
 /// The version.
 pub(crate) const VERSION: &str = env!("CARGO_PKG_VERSION");
 /// The revision of the source, or `unknown`.
-pub(crate) const REVISION: &str = env!("ROOKERY_REVISION");
+pub(crate) const REVISION: &str = env!("BUILD_REVISION");
 /// The compiler.
-pub(crate) const COMPILER: &str = env!("ROOKERY_RUSTC_VERSION");
+pub(crate) const COMPILER: &str = env!("BUILD_RUSTC_VERSION");
 
 /// One line for people.
 pub(crate) fn line() -> String {
