@@ -12,6 +12,9 @@ pub struct Config {
     pub sessions_per_account: usize,
     /// What happens when a client asks for a resource that another session has (RFC 6120 §7.7.2.2).
     pub resource_conflict: Conflict,
+    /// What happens to requests to a resource from somebody who does not know that it is online
+    /// (RFC 6121 §8.5.3.1).
+    pub iq_from_strangers: StrangersRequests,
     /// Contacts in one roster.
     pub roster_items: usize,
     /// Groups of one contact.
@@ -42,6 +45,18 @@ pub enum Conflict {
     NewResource,
 }
 
+/// What happens to requests to a resource from somebody who neither subscribes to its presence nor got
+/// directed presence from it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum StrangersRequests {
+    /// The resource gets them, and answers as it likes: clients rely on it in rooms, file transfers and
+    /// calls.
+    Deliver,
+    /// They are answered with `service-unavailable`, as if the resource were not there.
+    Refuse,
+}
+
 // === impl Config ===
 
 impl Default for Config {
@@ -49,6 +64,7 @@ impl Default for Config {
         Self {
             sessions_per_account: 100,
             resource_conflict: Conflict::TerminateOld,
+            iq_from_strangers: StrangersRequests::Deliver,
             roster_items: 1000,
             roster_groups: 50,
             roster_name_bytes: 1023,

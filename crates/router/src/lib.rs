@@ -19,5 +19,5 @@ mod homes;
 mod metrics;
 mod shard;
 
-pub use config::{Config, Conflict};
+pub use config::{Config, Conflict, StrangersRequests};
 pub use homes::{Parts, Router};

@@ -9,12 +9,13 @@ use rookery_stanza::{Condition, IqType, Jid, Kind, Stanza, ns};
 
 use super::effect::{Effect, Effects, Step};
 use super::{Account, Scene};
+use crate::config::StrangersRequests;
 
 impl Account {
     /// An IQ to the account.
     pub(super) fn iq(&mut self, stanza: Stanza, kind: IqType, scene: &Scene<'_>, step: &mut Step) {
         match &stanza.to {
-            Some(to) if to.is_full() => self.iq_to_full(stanza, kind, step.now()),
+            Some(to) if to.is_full() => self.iq_to_full(stanza, kind, scene, step.now()),
             // Answers to requests that the server made for the account: to roster pushes (§2.1.6).
             _ if !kind.is_request() => step.now().ignore(&stanza),
             _ => self.iq_to_account(stanza, scene, step),
@@ -22,8 +23,11 @@ impl Account {
     }
 
     /// RFC 6121 §8.5.3.
-    fn iq_to_full(&mut self, stanza: Stanza, kind: IqType, out: &mut Effects) {
-        let allowed = !kind.is_request() || self.may_request(&stanza);
+    fn iq_to_full(&mut self, stanza: Stanza, kind: IqType, scene: &Scene<'_>, out: &mut Effects) {
+        let allowed = match scene.rules.config.iq_from_strangers {
+            StrangersRequests::Deliver => true,
+            StrangersRequests::Refuse => !kind.is_request() || self.may_know_presence(&stanza),
+        };
         let session = stanza.to.as_ref().and_then(|to| self.sessions.at_mut(to));
         match session {
             Some(session) if allowed => session.pass(stanza, out),
@@ -32,8 +36,9 @@ impl Account {
         }
     }
 
-    /// §8.5.3.1: requests reach a resource only from those who know its presence anyway.
-    fn may_request(&self, stanza: &Stanza) -> bool {
+    /// §8.5.3.1: whether the sender may know the presence of the resource: by subscription, or because the
+    /// resource sent it directed presence.
+    fn may_know_presence(&self, stanza: &Stanza) -> bool {
         let (Some(from), Some(to)) = (&stanza.from, &stanza.to) else {
             return true;
         };

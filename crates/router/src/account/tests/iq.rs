@@ -1,6 +1,7 @@
 //! Requests and answers (RFC 6120 §8.2.3, §10.3.3; RFC 6121 §8.5).
 
 use super::world::World;
+use crate::config::StrangersRequests;
 
 const ROMEO: &str = "romeo@example.com/orchard";
 const JULIET: &str = "juliet@example.com/balcony";
@@ -78,8 +79,24 @@ fn request_to_the_host_is_answered_by_rfc6120_s10_5_1() {
 }
 
 #[test]
-fn request_to_a_full_jid_needs_shared_presence_by_s8_5_3_1() {
+fn request_of_a_stranger_reaches_the_resource_unless_refused_by_s8_5_3_1() {
     let mut world = world();
+    world.send(ROMEO, &ask(Some(JULIET)));
+    assert_eq!(
+        world.received(JULIET),
+        [format!(
+            "<iq from='{ROMEO}' to='{JULIET}' id='q' type='get'><ask xmlns='test'/></iq>"
+        )]
+    );
+    assert!(world.received(ROMEO).is_empty());
+    let absent = answer(&mut world, &ask(Some("juliet@example.com/garden")));
+    assert!(absent.contains("<service-unavailable "), "{absent}");
+}
+
+#[test]
+fn request_that_strangers_may_not_send_needs_shared_presence_by_s8_5_3_1() {
+    let mut world = world();
+    world.rules.config.iq_from_strangers = StrangersRequests::Refuse;
     let stranger = answer(&mut world, &ask(Some(JULIET)));
     assert!(stranger.contains("<service-unavailable "), "{stranger}");
     assert!(world.received(JULIET).is_empty());
