@@ -1,7 +1,7 @@
 //! Addresses (RFC 7622): parsed, prepared and compared.
 //!
 //! A [`Jid`] is always in its prepared form, so comparing two of them compares octets (RFC 7622 §3.2.3).
-//! Preparation follows RFC 7622 and, where that refuses, RFC 6122 (see [`prepare`](self)): addresses of
+//! Preparation follows RFC 7622 and, where that refuses, RFC 6122 (`prepare.rs` says how): addresses of
 //! other servers may still be made by the older rules. For addresses that this server is responsible for
 //! there are [`Jid::enforce`], [`enforce_localpart`] and [`enforce_resourcepart`], which know RFC 7622 only.
 
@@ -10,7 +10,7 @@ mod prepare;
 #[cfg(test)]
 mod tests;
 
-use std::borrow::{Borrow, Cow};
+use std::borrow::Borrow;
 use std::cmp::Ordering;
 use std::fmt;
 use std::hash::{Hash, Hasher};
@@ -112,7 +112,11 @@ impl Jid {
             Some((local, domain)) => (Some(local), domain),
             None => (None, bare),
         };
-        Self::prepare(local, domain, resource, Some(text))
+        if !prepare::is_plain(local, domain, resource) {
+            return Self::from_parts(local, domain, resource);
+        }
+        let domain_at = local.map_or(0, |local| local.len() + 1);
+        Self::of(text.into(), domain_at, bare.len())
     }
 
     /// Makes an address of its parts, each prepared.
@@ -124,16 +128,6 @@ impl Jid {
         domain: &str,
         resource: Option<&str>,
     ) -> Result<Self, JidError> {
-        Self::prepare(local, domain, resource, None)
-    }
-
-    /// Prepares the parts; `whole` is the text that they were cut from, used when nothing had to change.
-    fn prepare(
-        local: Option<&str>,
-        domain: &str,
-        resource: Option<&str>,
-        whole: Option<&str>,
-    ) -> Result<Self, JidError> {
         let local = local.map(prepare::localpart).transpose()?;
         let domain = prepare::domainpart(domain)?;
         let resource = resource.map(prepare::resourcepart).transpose()?;
@@ -142,22 +136,24 @@ impl Jid {
         let end = resource
             .as_ref()
             .map_or(bare, |resource| bare + 1 + resource.len());
-        let unchanged = !matches!(local, Some(Cow::Owned(_)))
-            && matches!(domain, Cow::Borrowed(_))
-            && !matches!(resource, Some(Cow::Owned(_)));
-        let text = match whole {
-            Some(whole) if unchanged && whole.len() == end => Arc::from(whole),
-            _ => join(local.as_deref(), &domain, resource.as_deref(), end),
-        };
+        Self::of(
+            join(local.as_deref(), &domain, resource.as_deref(), end),
+            domain_at,
+            bare,
+        )
+    }
+
+    /// An address that is prepared, with the places where its domainpart begins and ends.
+    fn of(text: Arc<str>, domain: usize, bare: usize) -> Result<Self, JidError> {
         // Three parts of at most 1023 octets each fit.
         let at = |offset: usize| {
             u16::try_from(offset).map_err(|_| JidPart::Domain.fault(JidFault::TooLong))
         };
         Ok(Self {
-            text,
-            domain: at(domain_at)?,
+            domain: at(domain)?,
             bare: at(bare)?,
-            end: at(end)?,
+            end: at(text.len())?,
+            text,
         })
     }
 

@@ -2,6 +2,7 @@
 
 use super::*;
 use proptest::prelude::*;
+use std::borrow::Cow;
 
 /// Text in which what matters to addresses is frequent.
 fn text() -> impl Strategy<Value = String> {
@@ -44,5 +45,19 @@ proptest! {
     fn all_printable_ascii_is_prepared_alike_by_both_ways(text in "[!-~]{1,12}") {
         let without_shortcut = enforce_localpart(&text);
         prop_assert_eq!(prepare::localpart(&text).map(Cow::into_owned), without_shortcut);
+    }
+
+    #[test]
+    fn plain_parts_are_prepared_as_they_stand(
+        local in prop::option::of("[ -~]{0,3}"),
+        domain in "[a-c.-]{0,6}|xn--[a-z]{1,4}",
+        resource in prop::option::of("[ -~]{0,3}"),
+    ) {
+        if prepare::is_plain(local.as_deref(), &domain, resource.as_deref()) {
+            let jid = Jid::from_parts(local.as_deref(), &domain, resource.as_deref()).unwrap();
+            prop_assert_eq!(jid.local(), local.as_deref());
+            prop_assert_eq!(jid.domain(), domain);
+            prop_assert_eq!(jid.resource(), resource.as_deref());
+        }
     }
 }
