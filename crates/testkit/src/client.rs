@@ -190,6 +190,12 @@ impl Client {
         }
     }
 
+    /// Waits for the end of the connection. What comes before it is left behind.
+    pub async fn closed(&mut self) -> Result<(), ClientError> {
+        while self.receive().await? != Received::Closed {}
+        Ok(())
+    }
+
     /// Opens a stream to `host` and gives the features.
     pub async fn open(&mut self, host: &str) -> Result<Element, ClientError> {
         self.restart();

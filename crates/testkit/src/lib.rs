@@ -4,10 +4,13 @@
 //! The client is made of the parts of `rookery-xml` only; it shares no protocol logic with the server, so
 //! that a mistake in one does not hide the same mistake in the other.
 
+mod authority;
 mod client;
 mod server;
+mod talk;
 mod transport;
 
+pub use authority::{Authority, Issued};
 pub use client::{Client, ClientError, Received};
 pub use server::{Options, Server};
 pub use transport::{Trust, TrustError};

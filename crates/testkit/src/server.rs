@@ -1,7 +1,9 @@
 //! A server process of its own for each test.
 
+use std::ffi::OsStr;
 use std::fmt::Write as _;
 use std::fs::File;
+use std::hash::{BuildHasher, RandomState};
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
@@ -28,6 +30,9 @@ pub struct Options {
     pub accounts: Vec<String>,
     /// Environment variables for the process.
     pub environment: Vec<(String, String)>,
+    /// A command that the server is started by: it gets the command of the server as its last arguments,
+    /// and must become it (`exec`).
+    pub under: Vec<String>,
 }
 
 /// A running server. It is killed when it is dropped.
@@ -35,7 +40,7 @@ pub struct Options {
 pub struct Server {
     child: Child,
     directory: TempDir,
-    environment: Vec<(String, String)>,
+    options: Options,
     /// Where clients connect with STARTTLS.
     pub c2s: SocketAddr,
     /// Where clients connect with TLS.
@@ -73,12 +78,11 @@ impl Server {
             .map(|user| format!("{user}@localhost"))
             .collect();
         import(directory.path(), &accounts, &options.environment)?;
-        let child = spawn(directory.path(), &options.environment)?;
-        let environment = options.environment;
+        let child = spawn(directory.path(), &options)?;
         let mut server = Self {
             child,
             directory,
-            environment,
+            options,
             c2s,
             c2s_tls,
             ops,
@@ -129,7 +133,7 @@ impl Server {
 
     /// Starts the process again on its data, after it has ended.
     pub async fn restart(&mut self) -> io::Result<()> {
-        self.child = spawn(self.directory.path(), &self.environment)?;
+        self.child = spawn(self.directory.path(), &self.options)?;
         self.ready().await
     }
 
@@ -204,6 +208,21 @@ impl Server {
         Ok(line.and_then(|value| value.parse().ok()))
     }
 
+    /// Waits until a metric has a value, and fails with the last one seen when it never has.
+    pub async fn until_metric(&self, name: &str, value: f64) -> io::Result<()> {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let last = self.metric(name).await?;
+            if last.is_some_and(|last| (last - value).abs() < f64::EPSILON) {
+                return Ok(());
+            }
+            if Instant::now() > deadline {
+                return Err(io::Error::other(format!("{name} is {last:?}, not {value}")));
+            }
+            tokio::time::sleep(TICK).await;
+        }
+    }
+
     /// Waits until the server says that it is ready.
     async fn ready(&mut self) -> io::Result<()> {
         let deadline = Instant::now() + PATIENCE;
@@ -264,16 +283,27 @@ fn import(
     ))
 }
 
-fn spawn(directory: &Path, environment: &[(String, String)]) -> io::Result<Child> {
+fn spawn(directory: &Path, options: &Options) -> io::Result<Child> {
     let log = File::options()
         .create(true)
         .append(true)
         .open(directory.join("log"))?;
-    Command::new(binary()?)
+    let binary = binary()?;
+    let mut words = options.under.iter().map(OsStr::new);
+    let mut command = Command::new(words.next().unwrap_or(binary.as_ref()));
+    if !options.under.is_empty() {
+        command.args(words).arg(&binary);
+    }
+    command
         .arg("serve")
         .arg("--config")
         .arg(directory.join("rookery.toml"))
-        .envs(environment.iter().map(|(name, value)| (name, value)))
+        .envs(
+            options
+                .environment
+                .iter()
+                .map(|(name, value)| (name, value)),
+        )
         .stdin(Stdio::null())
         .stdout(log.try_clone()?)
         .stderr(log)
@@ -298,6 +328,17 @@ fn toml_string(path: &Path) -> String {
     format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""))
 }
 
+/// A port that nobody listens on, outside of the range from which systems take the ports of outgoing
+/// connections: one of those could take it before the server does.
 fn free_port() -> io::Result<SocketAddr> {
-    TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()
+    let mut last = io::Error::from(io::ErrorKind::AddrInUse);
+    for attempt in 0..100 {
+        let random = RandomState::new().hash_one(attempt) % 20_000;
+        let port = 10_000 + u16::try_from(random).map_err(io::Error::other)?;
+        match TcpListener::bind((Ipv4Addr::LOCALHOST, port)) {
+            Ok(listener) => return listener.local_addr(),
+            Err(error) => last = error,
+        }
+    }
+    Err(last)
 }

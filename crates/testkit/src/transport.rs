@@ -39,9 +39,16 @@ pub(crate) enum Transport {
 impl Trust {
     /// Trusts the authorities in a PEM file, and nobody else. `alpn` is what the client offers.
     pub fn pem_file(path: &Path, alpn: &[&str]) -> Result<Self, TrustError> {
+        let pem = std::fs::read(path)
+            .map_err(|error| TrustError(format!("{}: {error}", path.display())))?;
+        Self::pem(&pem, alpn)
+    }
+
+    /// Trusts the authorities in PEM, and nobody else. `alpn` is what the client offers.
+    pub fn pem(pem: &[u8], alpn: &[&str]) -> Result<Self, TrustError> {
         let error = |error: &dyn std::fmt::Display| TrustError(error.to_string());
         let mut roots = RootCertStore::empty();
-        for certificate in CertificateDer::pem_file_iter(path).map_err(|e| error(&e))? {
+        for certificate in CertificateDer::pem_slice_iter(pem) {
             let certificate = certificate.map_err(|e| error(&e))?;
             roots.add(certificate).map_err(|e| error(&e))?;
         }

@@ -1,0 +1,3 @@
+//! What befalls a server process, and what its clients notice.
+
+#![cfg(test)]

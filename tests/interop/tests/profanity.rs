@@ -1,0 +1,88 @@
+//! Profanity of Debian: a client for the terminal. `script` gives it one, and types.
+
+use std::fs;
+use std::process::Command;
+
+use rookery_testkit::Server;
+
+use crate::process::Process;
+use crate::stage::{JULIET, Stage};
+
+/// Starts Profanity with romeo's account, trusting the server's authority.
+fn profanity(stage: &Stage) -> Process {
+    let home = stage.home.path();
+    let folders = ["config", "data"].map(|name| home.join(name).join("profanity"));
+    for folder in &folders {
+        fs::create_dir_all(folder).unwrap();
+    }
+    let [config, data] = folders;
+    let server = stage.server.c2s;
+    fs::write(config.join("profrc"), "[ui]\nsplash=false\n").unwrap();
+    let account = format!(
+        "[romeo]\nenabled=true\njid=romeo@localhost\nresource=profanity\npassword={}\n\
+         server={}\nport={}\ntls.policy=force\n",
+        Server::PASSWORD,
+        server.ip(),
+        server.port(),
+    );
+    fs::write(data.join("accounts"), account).unwrap();
+
+    let mut command = Command::new("script");
+    command
+        .args(["--quiet", "--flush", "--return", "--command"])
+        .arg("stty columns 200 rows 50; exec profanity")
+        .arg("/dev/null")
+        .env("TERM", "xterm")
+        .env("LANG", "C.UTF-8")
+        .env("HOME", home)
+        .env("XDG_CONFIG_HOME", home.join("config"))
+        .env("XDG_DATA_HOME", home.join("data"))
+        .env("SSL_CERT_FILE", stage.authority());
+    let mut process = Process::start(&mut command);
+    process.until("Welcome to Profanity");
+    process
+}
+
+#[tokio::test]
+async fn logs_in_sees_a_contact_and_talks_both_ways() {
+    let stage = Stage::set().await;
+    let mut juliet = stage.server.log_in("juliet", "balcony").await.unwrap();
+    juliet.become_available(0).await.unwrap();
+
+    let mut romeo = profanity(&stage);
+    romeo.write("/connect romeo\r");
+    romeo.until("logged in successfully");
+
+    romeo.write("/sub request juliet@localhost\r");
+    let request = juliet
+        .until(|it| it.attribute("type") == Some("subscribe"))
+        .await
+        .unwrap();
+    assert_eq!(request.attribute("from"), Some("romeo@localhost"));
+    juliet
+        .send("<presence to='romeo@localhost' type='subscribed'/>")
+        .await
+        .unwrap();
+    romeo.until("juliet@localhost");
+    romeo.until("is online");
+
+    romeo.write(&format!("/msg {JULIET} I take thee at thy word\r"));
+    let message = juliet.hear().await.unwrap();
+    assert_eq!(message.attribute("from"), Some("romeo@localhost/profanity"));
+    let body = message.child("body", "jabber:client").unwrap();
+    assert_eq!(body.text(), "I take thee at thy word");
+
+    juliet
+        .tell("romeo@localhost/profanity", "What man art thou?")
+        .await
+        .unwrap();
+    romeo.until("What man art thou?");
+
+    romeo.write("/quit\r");
+    let (status, output) = romeo.end();
+    assert!(status.success(), "{output}");
+    assert_eq!(
+        stage.server.metric("rookery_sessions").await.unwrap(),
+        Some(1.0)
+    );
+}

@@ -1,0 +1,98 @@
+//! slixmpp, a library for Python. The scenes are in the folder `clients`, one process for each.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use rookery_testkit::Server;
+
+use crate::process::Process;
+use crate::stage::Stage;
+
+/// Plays a scene of a script, on a server of its own.
+async fn play(script: &str, scene: &str) {
+    let stage = Stage::set().await;
+    let manifest = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut command = Command::new(python(manifest));
+    command
+        .arg(manifest.join("clients").join(script))
+        .arg(scene)
+        .env("PYTHONDONTWRITEBYTECODE", "1")
+        .env("TEST_PASSWORD", Server::PASSWORD)
+        .env("TEST_C2S", stage.server.c2s.to_string())
+        .env("TEST_C2S_TLS", stage.server.c2s_tls.to_string())
+        .env("TEST_CA", stage.authority())
+        .env("TEST_OTHER_CA", stage.other_authority());
+    let (status, output) = Process::start(&mut command).end();
+    assert!(status.success(), "{output}\n{}", stage.server.log());
+    assert!(output.contains("all went well"), "{output}");
+}
+
+/// The interpreter of the environment that `.ci/setup test` makes, with slixmpp in it.
+fn python(manifest: &Path) -> PathBuf {
+    let python = manifest.join("../../target/venv/bin/python");
+    assert!(
+        python.exists(),
+        "slixmpp is not installed in target/venv: `.ci/setup test` does it, and `make test` runs that"
+    );
+    python
+}
+
+#[tokio::test]
+async fn logs_in_over_starttls_with_the_certificate_checked() {
+    play("login.py", "starttls").await;
+}
+
+#[tokio::test]
+async fn logs_in_over_direct_tls_with_the_certificate_checked() {
+    play("login.py", "direct_tls").await;
+}
+
+#[tokio::test]
+async fn logs_in_by_each_mechanism_that_it_knows() {
+    play("login.py", "mechanisms").await;
+}
+
+#[tokio::test]
+async fn is_refused_with_a_wrong_password() {
+    play("login.py", "wrong_password").await;
+}
+
+#[tokio::test]
+async fn refuses_a_server_whose_authority_it_does_not_trust() {
+    play("login.py", "wrong_authority").await;
+}
+
+#[tokio::test]
+async fn keeps_a_roster_on_all_its_devices() {
+    play("contacts.py", "roster").await;
+}
+
+#[tokio::test]
+async fn subscribes_and_sees_contacts_come_and_go() {
+    play("contacts.py", "subscriptions").await;
+}
+
+#[tokio::test]
+async fn talks_both_ways_in_every_script() {
+    play("chat.py", "both_ways").await;
+}
+
+#[tokio::test]
+async fn passes_encrypted_messages_on_untouched() {
+    play("chat.py", "secrets").await;
+}
+
+#[tokio::test]
+async fn reaches_the_device_that_is_meant() {
+    play("chat.py", "devices").await;
+}
+
+#[tokio::test]
+async fn hears_later_what_was_said_while_it_was_away() {
+    play("chat.py", "away").await;
+}
+
+#[tokio::test]
+async fn is_told_what_the_server_and_others_are_and_can_do() {
+    play("questions.py", "scene").await;
+}
