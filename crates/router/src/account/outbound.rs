@@ -48,7 +48,7 @@ impl Account {
         match stanza.kind {
             Kind::Message(_) => {
                 stanza.to = Some(self.jid.to_jid());
-                step.now().route(without_forged_delay(stanza, scene));
+                self.received(without_forged_delay(stanza, scene), scene, step);
             }
             Kind::Presence(kind) => self.broadcast(session, stanza, kind, scene, step),
             Kind::Iq(kind) if kind.is_request() => self.iq_to_account(stanza, scene, step),
@@ -65,7 +65,9 @@ impl Account {
         step: &mut Step,
     ) {
         match stanza.kind {
-            Kind::Message(_) => step.now().route(without_forged_delay(stanza, scene)),
+            Kind::Message(_) => {
+                self.pass_on(without_forged_delay(stanza, scene), to, scene, step);
+            }
             Kind::Presence(PresenceType::Available) => {
                 let mut session = self.sessions.get_mut(session.id);
                 if session
@@ -74,15 +76,17 @@ impl Account {
                 {
                     return step.now().bounce(stanza, Condition::ResourceConstraint);
                 }
-                step.now().route(stanza);
+                self.pass_on(stanza, to, scene, step);
             }
             Kind::Presence(PresenceType::Unavailable) => {
                 if let Some(session) = self.sessions.get_mut(session.id) {
                     session.unshare(to);
                 }
-                step.now().route(stanza);
+                self.pass_on(stanza, to, scene, step);
             }
-            Kind::Presence(PresenceType::Probe | PresenceType::Error) => step.now().route(stanza),
+            Kind::Presence(PresenceType::Probe | PresenceType::Error) => {
+                self.pass_on(stanza, to, scene, step);
+            }
             Kind::Presence(kind) => self.subscription_sent(stanza, kind, to, scene, step),
             // §2.3.3: refused before it is known whether there is such an account.
             Kind::Iq(IqType::Get | IqType::Set)
@@ -90,7 +94,17 @@ impl Account {
             {
                 step.now().bounce(stanza, Condition::Forbidden);
             }
-            Kind::Iq(_) => step.now().route(stanza),
+            Kind::Iq(_) => self.pass_on(stanza, to, scene, step),
+        }
+    }
+
+    /// To the account itself at once, since the client's next stanza may change what becomes of this one
+    /// (RFC 6120 §10.1); to others on the way to their homes.
+    fn pass_on(&mut self, stanza: Stanza, to: &Jid, scene: &Scene<'_>, step: &mut Step) {
+        if self.is_own(to) {
+            self.received(stanza, scene, step);
+        } else {
+            step.now().route(stanza);
         }
     }
 

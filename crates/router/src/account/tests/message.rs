@@ -190,6 +190,30 @@ fn message_without_to_is_for_the_own_account_by_rfc6120_s10_3_1() {
 }
 
 #[test]
+fn message_to_the_own_account_is_decided_before_the_next_stanza_by_rfc6120_s10_1() {
+    let mut world = world();
+    let balcony = "romeo@example.com/balcony";
+    world.login(balcony);
+    let away = "<presence type='unavailable'/>";
+    for note in [
+        "<message type='headline'><body>note</body></message>",
+        "<message type='headline' to='romeo@example.com'><body>note</body></message>",
+    ] {
+        world.forget();
+        world.send_at_once(ROMEO, &[note, away]);
+        for client in [ROMEO, balcony] {
+            let received = world.received(client);
+            let [first, second] = received.as_slice() else {
+                panic!("{received:?}")
+            };
+            assert!(first.contains("<body>note</body>"), "{first}");
+            assert!(second.contains("type='unavailable'"), "{second}");
+        }
+        world.send(ROMEO, "<presence/>");
+    }
+}
+
+#[test]
 fn message_to_another_server_is_answered_by_rfc6120_s10_4_3() {
     let mut world = world();
     world.send(ROMEO, &message("tybalt@example.org", "chat"));

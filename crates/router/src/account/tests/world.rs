@@ -234,19 +234,25 @@ impl World {
 
     /// The client sends a stanza.
     pub(super) fn send(&mut self, client: &str, xml: &str) {
+        self.send_at_once(client, &[xml]);
+    }
+
+    /// What a client sends in one go: all of it comes to the account before anything that it causes.
+    pub(super) fn send_at_once(&mut self, client: &str, stanzas: &[&str]) {
         let client = jid(client);
         let id = SessionId(self.clients.get(&client).map_or(0, |client| client.session));
-        let session = SessionKey {
-            jid: client.clone(),
-            id,
+        let account = client.bare();
+        let session = SessionKey { jid: client, id };
+        let mut inputs = stanzas.iter().map(|xml| Input::Sent {
+            session: session.clone(),
+            stanza: parse(xml),
+        });
+        let Some(last) = inputs.next_back() else {
+            return;
         };
-        self.input(
-            &client.bare(),
-            Input::Sent {
-                session,
-                stanza: parse(xml),
-            },
-        );
+        self.todo
+            .extend(inputs.map(|input| (account.clone(), input)));
+        self.input(&account, last);
     }
 
     /// The client's session ends and returns this.
