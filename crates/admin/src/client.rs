@@ -61,8 +61,9 @@ impl Client {
             Ok(stream) => stream,
             Err(error) => {
                 return match error.kind() {
-                    // A path that is too long for a socket has no server behind it either.
+                    // No server is behind a path that cannot be one of a socket either.
                     io::ErrorKind::NotFound
+                    | io::ErrorKind::NotADirectory
                     | io::ErrorKind::ConnectionRefused
                     | io::ErrorKind::InvalidInput => Ok(None),
                     _ => Err(failed(error)),

@@ -1,9 +1,5 @@
 //! The command `rookery` beside a running server, and the running server beside its operator.
-#![expect(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    reason = "a test may panic"
-)]
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 use std::io::{BufRead, BufReader};
 use std::os::unix::fs::PermissionsExt;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use rookery_admin::{Client, Operations, Request, Response};
-use rookery_storage_embedded::EmbeddedStore;
+use rookery_storage_embedded::{EmbeddedStore, OpenError};
 use rookery_telemetry::Registry;
 use tokio::runtime::Runtime;
 
@@ -33,9 +33,19 @@ pub(super) struct Opened {
 impl Door {
     /// Finds the server of this configuration, or opens its store.
     pub(super) fn open(config: &Config) -> Result<Self, Failure> {
-        match Client::connect(&config.admin_socket())? {
-            Some(client) => Ok(Self::Server(client)),
-            None => Ok(Self::Store(Box::new(Opened::open(config)?))),
+        let socket = config.admin_socket();
+        if let Some(client) = Client::connect(&socket)? {
+            return Ok(Self::Server(client));
+        }
+        match Opened::open(config) {
+            Ok(opened) => Ok(Self::Store(Box::new(opened))),
+            Err(StartError::Store(error @ OpenError::InUse { .. })) => {
+                let socket = socket.display();
+                Err(Failure::Failed(format!(
+                    "no server answers on {socket}, and {error}"
+                )))
+            }
+            Err(error) => Err(error.into()),
         }
     }
 
