@@ -61,6 +61,11 @@ impl Actor {
         (!jid.is_empty()).then_some(jid)
     }
 
+    /// Says whether the next thing to be said is the header of a new stream.
+    pub(crate) fn expect_header(&mut self, fresh: bool) {
+        self.fresh = fresh;
+    }
+
     /// Connects anew.
     pub(crate) fn reconnect(&mut self, client: Client) {
         self.client = Some(client);

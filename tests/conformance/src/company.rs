@@ -108,6 +108,7 @@ async fn play_group(setting: Setting, scenes: &[(String, &Scene)]) -> io::Result
         extra,
         accounts,
         environment,
+        ..Options::default()
     })
     .await?;
     let trust = server.trust(&["xmpp-client"])?;

@@ -136,29 +136,32 @@ fn compare_value(
         _ => {}
     }
     let found = found.unwrap_or_default();
-    let different = |expected: &str| Err(format!("is {found:?}, not {expected:?}"));
     let mut known = expected.to_owned();
     for (name, value) in &*variables {
         known = known.replace(&format!("{{{name}}}"), value);
     }
-    let Some((before, name, after)) = variable(&known) else {
-        return if known == found {
-            Ok(())
-        } else {
-            different(&known)
-        };
-    };
-    let value = found
-        .strip_prefix(before)
-        .and_then(|rest| rest.strip_suffix(after))
-        .filter(|value| !value.is_empty());
-    match value {
-        Some(value) => {
-            variables.insert(name.to_owned(), value.to_owned());
+    match notice(&known, found) {
+        Some(noticed) => {
+            variables.extend(noticed);
             Ok(())
         }
-        None => different(&known),
+        None => Err(format!("is {found:?}, not {known:?}")),
     }
+}
+
+/// The values of the variables in `expected`, if it can stand for `found`. Each is as short as can be.
+fn notice(expected: &str, found: &str) -> Option<Variables> {
+    let Some((before, name, after)) = variable(expected) else {
+        return (expected == found).then(Variables::new);
+    };
+    let rest = found.strip_prefix(before)?;
+    let ends = rest.char_indices().skip(1).map(|(at, _)| at);
+    ends.chain([rest.len()]).find_map(|end| {
+        let (value, rest) = rest.split_at_checked(end)?;
+        let mut noticed = notice(after, rest)?;
+        noticed.insert(name.to_owned(), value.to_owned());
+        (!value.is_empty()).then_some(noticed)
+    })
 }
 
 /// What stands before, in and behind the braces of a variable.
@@ -231,6 +234,8 @@ mod tests {
         assert_eq!(variables.get("n").map(String::as_str), Some("1"));
         assert!(matches("<a b='{n}' c='{n}'/>", received, false).is_err());
         assert!(matches("<a b='y/{n}'/>", received, false).is_err());
+        let variables = matches("<a b='{n}/{m}'/>", received, false).unwrap();
+        assert_eq!(variables.len(), 2);
     }
 
     #[test]

@@ -160,6 +160,8 @@ impl<'a> Stage<'a> {
             Action::Bind(resource) => client.bind(resource).await?,
             _ => client.authenticate(&local, Server::PASSWORD).await?,
         }
+        let fresh = matches!(action, Action::StartTls | Action::Authenticate(_));
+        self.actor(name)?.expect_header(fresh);
         Ok(())
     }
 
