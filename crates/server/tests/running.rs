@@ -98,6 +98,37 @@ async fn the_end_is_told_to_clients_and_nothing_is_left_s4_9_3_18() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_was_sent_before_the_end_is_there_after_it() {
+    let mut server = server(&["alice", "bob"]).await;
+    let mut alice = server.log_in("alice", "phone").await.unwrap();
+    for number in 0..500 {
+        let body =
+            format!("<message to='bob@localhost' type='chat'><body>{number}</body></message>");
+        alice.send(body).await.unwrap();
+    }
+    // The server answers in order: once the answer is here, every message has been taken.
+    let ping = "<iq type='get' id='p' to='localhost'><ping xmlns='urn:xmpp:ping'/></iq>";
+    alice.send(ping).await.unwrap();
+    while alice.element().await.unwrap().attribute("id") != Some("p") {}
+    let status = server.terminate().await.unwrap();
+    assert_eq!(status.code(), Some(0), "{}", server.log());
+
+    server.restart().await.unwrap();
+    let mut bob = server.log_in("bob", "phone").await.unwrap();
+    bob.send("<presence/>").await.unwrap();
+    for number in 0..500 {
+        let message = loop {
+            let element = bob.element().await.unwrap();
+            if element.name() == "message" {
+                break element;
+            }
+        };
+        let body = message.child("body", "jabber:client").unwrap();
+        assert_eq!(body.text(), number.to_string());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_second_signal_ends_at_once() {
     let mut server = server(&["alice"]).await;
     // It does not close its side, so the server waits for it.

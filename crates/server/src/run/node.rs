@@ -39,6 +39,9 @@ const ADMINISTRATORS: usize = 17;
 /// How often is looked whether the clients have left.
 const LOOK: Duration = Duration::from_millis(10);
 
+/// One home may hand over to another, and that one back.
+const QUIET_ROUNDS: u32 = 3;
+
 /// A running node.
 #[derive(Debug)]
 pub(super) struct Node {
@@ -187,7 +190,13 @@ impl Node {
     /// Ends the node: nobody is let in any more, clients are told, what is under way is finished, the store
     /// is closed.
     pub(super) async fn stop(&mut self) {
-        let Ground { health, scopes, .. } = &self.ground;
+        let arbiters = std::mem::take(&mut self.arbiters);
+        let Ground {
+            health,
+            scopes,
+            control,
+            ..
+        } = &self.ground;
         health.enter(State::Draining);
         self.drain.start();
         self.router.close_all(Close::SystemShutdown).await;
@@ -195,8 +204,12 @@ impl Node {
         let grace = Duration::from_secs(1);
         scopes.listeners.close(grace).await;
         scopes.admin.close(grace).await;
-        self.arbiters.stop();
+        self.homes_quiet().await;
         scopes.accounts.close(grace).await;
+        // Waiting for threads must stop neither the clock of the end nor its signals.
+        if let Err(error) = control.spawn_blocking(move || arbiters.stop()).await {
+            tracing::error!(%error, "waiting for the arbiters failed");
+        }
         self.store.close().await;
         health.enter(State::Stopped);
         if let Some(ops) = self.ops.take() {
@@ -223,6 +236,21 @@ impl Node {
                 connections = self.listening.connections(),
                 "not waiting for the rest"
             );
+        }
+    }
+
+    /// Waits until the homes have kept what their sessions gave back: no task of theirs runs, and asking
+    /// every home, which answers after all that was sent to it before, brings no new one forth.
+    async fn homes_quiet(&self) {
+        let mut quiet = 0;
+        while quiet < QUIET_ROUNDS {
+            self.router.sessions().await;
+            quiet = if self.ground.scopes.accounts.running() == 0 {
+                quiet + 1
+            } else {
+                0
+            };
+            tokio::time::sleep(LOOK).await;
         }
     }
 }

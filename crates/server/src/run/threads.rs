@@ -15,7 +15,7 @@ use crate::config::Config;
 const BEAT: Duration = Duration::from_secs(1);
 
 /// The threads of connections and sessions.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Arbiters {
     arbiters: Vec<Arbiter>,
 }
@@ -92,11 +92,11 @@ impl Arbiters {
     }
 
     /// Tells them to end, and waits until they have.
-    pub(super) fn stop(&mut self) {
+    pub(super) fn stop(self) {
         for arbiter in &self.arbiters {
             arbiter.stop();
         }
-        for arbiter in self.arbiters.drain(..) {
+        for arbiter in self.arbiters {
             if arbiter.join().is_err() {
                 tracing::error!("an arbiter has panicked");
             }
