@@ -38,6 +38,8 @@ pub enum Close {
     SystemShutdown,
     /// The client did not read what was sent to it: `policy-violation`.
     SlowConsumer,
+    /// The account's state was lost by a mistake of the server: `internal-server-error`.
+    Internal,
 }
 
 /// Why a hand-over was refused.

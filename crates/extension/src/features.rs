@@ -1,9 +1,13 @@
 //! The registry that features attach to, and its frozen form.
 
+use std::any::Any;
 use std::collections::HashMap;
 use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
+use futures_util::FutureExt;
+use rookery_stanza::{Condition, StanzaError};
 use rookery_xml::Element;
 
 use crate::Feature;
@@ -116,9 +120,24 @@ impl Features {
 
     /// Answers a request, or `None` when nothing understands it, or nothing answers it on behalf of the
     /// addressee: `service-unavailable`.
+    ///
+    /// A feature that fails by a mistake of its own costs its requester an `internal-server-error`, and
+    /// nobody else anything.
     pub fn answer(&self, payload: &Element, context: IqContext<'_>) -> Option<Answer> {
         let handler = self.inner.iq.get(&(payload.namespace(), payload.name()))?;
-        handler.handle(payload, context)
+        let answer = AssertUnwindSafe(|| handler.handle(payload, context));
+        match catch_unwind(answer) {
+            Ok(Some(Answer::Later(future))) => {
+                let contained = AssertUnwindSafe(future).catch_unwind();
+                Some(Answer::Later(
+                    contained
+                        .map(|answer| answer.unwrap_or_else(failed))
+                        .boxed(),
+                ))
+            }
+            Ok(answer) => answer,
+            Err(panic) => Some(Answer::Now(failed(panic))),
+        }
     }
 
     /// The elements to announce among the stream features.
@@ -128,6 +147,11 @@ impl Features {
             .filter_map(|feature| feature.advertise(stage, host, self))
             .collect()
     }
+}
+
+/// What the requester of a feature that failed is told. The failure itself was logged where it happened.
+fn failed(_: Box<dyn Any + Send>) -> Result<Option<Element>, StanzaError> {
+    Err(StanzaError::new(Condition::InternalServerError))
 }
 
 impl fmt::Debug for Registry {

@@ -54,6 +54,22 @@ label! {
 }
 
 label! {
+    /// What failed and began anew.
+    pub(crate) enum Actor("actor") {
+        /// An account.
+        Account = "account",
+    }
+}
+
+label! {
+    /// Why it failed.
+    pub(crate) enum Cause("cause") {
+        /// A mistake of the program.
+        Panic = "panic",
+    }
+}
+
+label! {
     /// Whose queue was full.
     pub(crate) enum Queue("actor") {
         /// The mailbox of an account shard.
@@ -122,6 +138,7 @@ pub(crate) struct Metrics {
     pub(crate) routed: CounterFamily2<StanzaKind, Outcome>,
     pub(crate) errors: CounterFamily2<StanzaKind, ErrorCondition>,
     pub(crate) rejected: CounterFamily<Queue>,
+    pub(crate) restarts: CounterFamily2<Actor, Cause>,
     accepted: Counter,
     settled: CounterFamily<Settled>,
     in_flight: Gauge,
@@ -143,6 +160,10 @@ impl Metrics {
             rejected: registry.counters(
                 "mailbox_rejected_total",
                 "Whose queue was full when something came?",
+            ),
+            restarts: registry.counters2(
+                "actor_restarts_total",
+                "What failed by a mistake of the server and began anew?",
             ),
             accepted: registry.counter(
                 "messages_accepted_total",

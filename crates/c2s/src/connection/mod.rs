@@ -135,6 +135,7 @@ impl Connection {
             Close::NotAuthorized => (StreamCondition::NotAuthorized, CloseReason::Policy),
             Close::SystemShutdown => (StreamCondition::SystemShutdown, CloseReason::Shutdown),
             Close::SlowConsumer => (StreamCondition::PolicyViolation, CloseReason::SlowConsumer),
+            Close::Internal => (StreamCondition::InternalServerError, CloseReason::Internal),
         };
         let mut error = StreamError::new(condition);
         if close == Close::SlowConsumer {

@@ -10,7 +10,7 @@ use crate::config::Conflict;
 /// A session that gets its resource once the session that has it is gone.
 #[derive(Debug)]
 pub(super) struct Pending {
-    session: SessionId,
+    pub(super) session: SessionId,
     jid: Jid,
 }
 

@@ -86,6 +86,19 @@ impl Input {
         }
     }
 
+    /// A copy of what has to be answered even if the account fails on it; cheap, since a stanza shares its
+    /// payload.
+    pub(crate) fn answerable(&self) -> Option<Self> {
+        match self {
+            Self::Sent { session, stanza } => Some(Self::Sent {
+                session: session.clone(),
+                stanza: stanza.clone(),
+            }),
+            Self::Received(stanza) => Some(Self::Received(stanza.clone())),
+            _ => None,
+        }
+    }
+
     /// Whether this may be refused when too much waits already: it can be answered with an error.
     pub(crate) fn may_be_refused(&self) -> bool {
         matches!(

@@ -27,11 +27,12 @@ mod subscription;
 mod tests;
 mod undelivered;
 
+use rookery_delivery::SessionId;
 use rookery_extension::{Features, Host, Hosts};
 use rookery_stanza::{BareJid, Jid};
 
 pub(crate) use durable::Stored;
-pub(crate) use effect::{Answered, Change, Effect, Effects, Step};
+pub(crate) use effect::{Answered, Change, Effect, Effects, Step, Write};
 pub(crate) use input::{Bind, Input};
 pub(crate) use offline::PAGE;
 
@@ -130,8 +131,17 @@ impl Account {
         self.standing == Standing::Stored
     }
 
+    /// The sessions that it has, and those that wait for a resource.
+    pub(crate) fn session_ids(&self) -> (Vec<SessionId>, Vec<SessionId>) {
+        let bound = self.sessions.iter().map(|session| session.key.id);
+        let waiting = self.pending.iter().map(|pending| pending.session);
+        (bound.collect(), waiting.collect())
+    }
+
     /// Handles one input.
     pub(crate) fn handle(&mut self, input: Input, scene: &Scene<'_>, step: &mut Step) {
+        #[cfg(test)]
+        tests::mistake(&input);
         match input {
             Input::Sent { session, stanza } => self.sent(&session, stanza, scene, step),
             Input::Received(stanza) => self.received(stanza, scene, step),

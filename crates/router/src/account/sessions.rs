@@ -175,6 +175,10 @@ impl Sessions {
         Some(self.list.remove(at))
     }
 
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Session> {
+        self.list.iter()
+    }
+
     pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Session> {
         self.list.iter_mut()
     }

@@ -5,6 +5,7 @@
 //! one batch (`outbox`). While the store works for an account, its further inputs wait, bounded; the
 //! other accounts go on.
 
+mod failure;
 mod handlers;
 mod message;
 mod outbox;

@@ -7,6 +7,7 @@ use rookery_delivery::Permit;
 use rookery_stanza::{BareJid, Condition};
 use rookery_storage::StoreError;
 
+use super::failure::contained;
 use super::message::{Loaded, Written};
 use super::slot::{Busy, Held, Slot};
 use super::store::{Answers, Job};
@@ -41,7 +42,7 @@ impl HomeShard {
         };
         if slot.waiting.len() >= limit && input.may_be_refused() {
             self.metrics.rejected.of(Queue::Account).increment();
-            return self.refuse(input, permit.as_ref());
+            return self.refuse(input, Condition::ResourceConstraint, permit.as_ref());
         }
         slot.waiting.push_back((input, permit));
     }
@@ -60,7 +61,7 @@ impl HomeShard {
 
     /// Handles `first` and then what waits, as far as the store allows. `held` are steps that wait for the
     /// store already.
-    fn work(
+    pub(super) fn work(
         &mut self,
         account: &BareJid,
         mut first: Option<(Input, Option<Permit>)>,
@@ -80,8 +81,11 @@ impl HomeShard {
                 rules: &self.rules,
                 now: self.now,
             };
+            let spare = input.answerable();
             let mut step = std::mem::take(&mut self.scratch);
-            slot.account.handle(input, &scene, &mut step);
+            if !contained(|| slot.account.handle(input, &scene, &mut step)) {
+                return self.broken(account, spare, permit, held);
+            }
             self.stage(account, step, permit, &mut held);
         }
         let Some(slot) = self.slots.get_mut(account.as_str()) else {
@@ -171,16 +175,19 @@ impl HomeShard {
             return;
         };
         slot.stale |= answers.uncertain;
-        let mut ready = Held::with_capacity(steps.len());
+        let (mut ready, mut broken) = (Held::with_capacity(steps.len()), false);
         for (step, permit) in steps {
             let mut next = Step::default();
             next.append(step.effects);
             for (write, after) in step.writes {
                 let answer = answers.next(&write.change);
-                slot.account.stored(write, answer, &mut next);
+                broken |= !contained(|| slot.account.stored(write, answer, &mut next));
                 next.append(after);
             }
             ready.push((next, permit));
+        }
+        if broken {
+            return self.broken(&account, None, None, ready);
         }
         let mut held = Held::new();
         for (step, permit) in ready {
@@ -255,15 +262,16 @@ impl HomeShard {
                 refused.push((input, permit));
             } else {
                 let mut step = Step::default();
-                slot.account.handle(input, &scene, &mut step);
-                steps.push((step, permit));
+                if contained(|| slot.account.handle(input, &scene, &mut step)) {
+                    steps.push((step, permit));
+                }
             }
         }
         if slot.account.is_idle() && !slot.account.is_loaded() {
             self.slots.remove(account.as_str());
         }
         for (input, permit) in refused {
-            self.refuse(input, permit.as_ref());
+            self.refuse(input, Condition::ResourceConstraint, permit.as_ref());
         }
         for (step, permit) in steps {
             // The store does not answer, so the writes are taken as failed.
@@ -277,9 +285,9 @@ impl HomeShard {
         }
     }
 
-    /// Refuses an input with `resource-constraint`: try again later.
-    fn refuse(&mut self, input: Input, permit: Option<&Permit>) {
-        let error = || Condition::ResourceConstraint.into();
+    /// Refuses an input with an error to whoever caused it.
+    pub(super) fn refuse(&mut self, input: Input, condition: Condition, permit: Option<&Permit>) {
+        let error = || condition.into();
         match input {
             Input::Sent { session, stanza } => {
                 if let rookery_stanza::Kind::Message(_) = stanza.kind {

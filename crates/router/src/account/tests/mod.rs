@@ -10,3 +10,12 @@ mod random;
 mod roster;
 mod subscription;
 mod world;
+
+/// A mistake in the state machine, for tests of what it costs: fails on a stanza with the id `mistake`.
+pub(super) fn mistake(input: &super::Input) {
+    if let super::Input::Received(stanza) = input
+        && !stanza.is_error()
+    {
+        assert_ne!(stanza.id.as_deref(), Some("mistake"));
+    }
+}

@@ -180,6 +180,34 @@ fn an_answer_that_comes_later_holds_up_nothing() {
 }
 
 #[test]
+fn a_mistake_costs_an_account_its_sessions_and_nobody_else_anything() {
+    run(async {
+        let net = Net::new(Config::default()).await;
+        let mut romeo = net.connect(&net.account(0, 0), "orchard").await;
+        let mut juliet = net.connect(&net.account(1, 0), "balcony").await;
+        let mut nurse = net.connect(&net.account(1, 1), "garden").await;
+        let to = juliet.key.jid.clone();
+        let to_juliet = |id: &str| {
+            format!("<message to='{to}' id='{id}' type='chat'><body>hi</body></message>")
+        };
+        net.submit(
+            &romeo,
+            &[&to_juliet("mistake"), &chat(nurse.key.jid.as_str(), 1)],
+        );
+        assert!(romeo.next().await.contains("<internal-server-error "));
+        assert!(nurse.next().await.contains("<body>1</body>"));
+        assert_eq!(juliet.closed().await, Close::Internal);
+        net.router.unbind(&juliet.key, vec![]).unwrap();
+        // The account goes on with what the store has.
+        let account = net.account(1, 0);
+        let mut back = net.connect(&account, "balcony").await;
+        net.submit(&romeo, &[&to_juliet("well")]);
+        assert!(back.next().await.contains("id='well'"));
+        net.is_settled().await;
+    });
+}
+
+#[test]
 fn sessions_are_counted_closed_and_displaced() {
     run(async {
         let net = Net::new(Config::default()).await;
