@@ -115,8 +115,8 @@ impl Transport {
         })
     }
 
-    /// Takes plain text to be sent. The caller sends no more than a little while
-    /// [`is_flushed`](Self::is_flushed) is false.
+    /// Takes plain text to be sent. The caller sends no more than a little until
+    /// [`poll_flush`](Self::poll_flush) is ready.
     pub(crate) fn send(&mut self, plaintext: &[u8]) -> Result<(), TlsError> {
         match &mut self.tls {
             None => self.wire.extend_from_slice(plaintext),
@@ -126,11 +126,6 @@ impl Transport {
             }
         }
         Ok(())
-    }
-
-    /// Whether the socket has taken everything.
-    pub(crate) fn is_flushed(&self) -> bool {
-        self.wire.is_empty()
     }
 
     /// Writes until the socket has taken everything or takes no more.

@@ -6,6 +6,7 @@
 //!
 //! - `actor`: the actor around it
 //! - `pump`: reads, writes, keeps time
+//! - `farewell`: the last bytes, and the end of TLS and the socket
 //! - `effects`: what a stream wants done
 //! - `login`: SASL
 //! - `binding`: the session
@@ -14,6 +15,7 @@
 mod actor;
 mod binding;
 mod effects;
+mod farewell;
 mod login;
 mod moving;
 mod pump;

@@ -5,7 +5,6 @@
 
 use std::pin::Pin;
 use std::task::{Context as TaskContext, Poll};
-use std::time::Duration;
 
 use actix::ActorContext;
 use actix::fut::ActorFuture;
@@ -15,6 +14,7 @@ use rookery_stream::Input;
 use tokio::time::{Instant, Sleep};
 
 use super::actor::ConnectionActor;
+use super::farewell::Farewell;
 use super::{Connection, Ctx, Phase};
 use crate::metrics::CloseReason;
 use crate::transport::{Read, TransportError};
@@ -23,14 +23,12 @@ use crate::transport::{Read, TransportError};
 const READS: usize = 4;
 /// Nothing is read while more than this waits to be written: the client shall read first.
 const WRITE_FIRST: usize = 256 * 1024;
-/// How long the last bytes of a connection may take.
-const LINGER: Duration = Duration::from_secs(5);
 
 /// Drives one connection; ends when the connection ends or moves.
 #[derive(Debug, Default)]
 pub(super) struct Pump {
     timer: Option<Pin<Box<Sleep>>>,
-    linger: Option<Instant>,
+    farewell: Farewell,
 }
 
 impl ActorFuture<ConnectionActor> for Pump {
@@ -56,8 +54,8 @@ impl ActorFuture<ConnectionActor> for Pump {
             return Poll::Ready(());
         }
         connection.poll_write(ctx, cx);
-        if let Phase::Disconnecting(_) = connection.phase
-            && connection.poll_disconnect(cx).is_ready()
+        if let Phase::Disconnecting(reason) = connection.phase
+            && self.farewell.poll(connection, reason, cx).is_ready()
         {
             ctx.stop();
             return Poll::Ready(());
@@ -75,10 +73,7 @@ impl Pump {
     fn poll_timer(&mut self, connection: &mut Connection, ctx: &mut Ctx, cx: &mut TaskContext<'_>) {
         loop {
             let deadline = match connection.phase {
-                Phase::Disconnecting(_) => {
-                    let now = connection.edge.clock.now();
-                    Some(*self.linger.get_or_insert(now + LINGER))
-                }
+                Phase::Disconnecting(_) => Some(self.farewell.deadline(connection)),
                 _ => connection.negotiation.deadline().map(Instant::from_std),
             };
             let Some(deadline) = deadline else {
@@ -98,10 +93,14 @@ impl Pump {
             if connection.edge.clock.now() < deadline {
                 continue;
             }
-            if let Phase::Disconnecting(_) = connection.phase {
-                return ctx.stop();
+            match connection.phase {
+                Phase::Disconnecting(_) if self.farewell.is_late() => return ctx.stop(),
+                Phase::Disconnecting(_) => {
+                    self.farewell.end(connection);
+                    cx.waker().wake_by_ref();
+                }
+                _ => connection.tell(Input::Tick, ctx),
             }
-            connection.tell(Input::Tick, ctx);
         }
     }
 }
@@ -229,20 +228,6 @@ impl Connection {
         {
             // The message stays in the queue and is delivered again.
             tracing::debug!(peer = %self.about.peer, "a confirmation found no session");
-        }
-    }
-
-    /// Flushes what is left, and ends TLS and the socket.
-    fn poll_disconnect(&mut self, cx: &mut TaskContext<'_>) -> Poll<()> {
-        if !self.outgoing.is_empty() {
-            return Poll::Pending;
-        }
-        if self.transport.is_flushed() {
-            self.transport.close();
-        }
-        match self.transport.poll_shutdown(cx) {
-            Poll::Pending => Poll::Pending,
-            Poll::Ready(_) => Poll::Ready(()),
         }
     }
 }

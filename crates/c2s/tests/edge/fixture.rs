@@ -331,6 +331,11 @@ impl Client {
         socket.set_linger(Some(Duration::ZERO)).unwrap();
     }
 
+    /// Leaves everything behind that comes before the end of the connection.
+    pub(crate) fn read_to_end(mut self) -> std::io::Result<u64> {
+        std::io::copy(&mut self.socket, &mut std::io::sink())
+    }
+
     /// Whether the server has closed the connection.
     pub(crate) fn is_closed(&mut self) -> bool {
         let mut byte = [0; 1];

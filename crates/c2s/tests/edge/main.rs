@@ -132,6 +132,29 @@ fn what_a_client_says_last_is_handed_over_before_its_session_ends() {
 }
 
 #[test]
+fn a_client_that_closes_its_stream_and_stays_is_disconnected_s4_4() {
+    let fixture = Fixture::start(|_| {});
+    let mut client = fixture.client();
+    client.log_in();
+    client.send("</stream:stream>");
+    client.read_until("</stream:stream>");
+    assert!(client.is_closed());
+}
+
+#[test]
+fn a_client_that_says_more_than_is_heard_still_reads_why_its_stream_ended_s4_9() {
+    let fixture = Fixture::start(|_| {});
+    let mut client = fixture.client();
+    client.log_in();
+    let unheard = " ".repeat(1024 * 1024);
+    client.send(&format!("<unknown/></stream:stream>{unheard}"));
+    let rest = client.read_until("</stream:stream>");
+    assert!(rest.contains("<unsupported-stanza-type "), "{rest}");
+    let end = client.read_to_end();
+    assert!(end.is_ok(), "the connection was reset: {end:?}");
+}
+
+#[test]
 fn a_confirmed_position_was_written() {
     let fixture = Fixture::start(|_| {});
     let mut client = fixture.client();
