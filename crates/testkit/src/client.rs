@@ -50,7 +50,7 @@ pub enum ClientError {
     #[error("the connection broke: {0}")]
     Io(#[from] io::Error),
     /// Nothing came in time.
-    #[error("nothing came within {} s", PATIENCE.as_secs())]
+    #[error("nothing came in time")]
     Silence,
     /// The server sent XML that is not allowed in a stream.
     #[error("the server sent bad XML: {0}")]
