@@ -68,6 +68,11 @@ impl Company {
         Ok(Self { scenes })
     }
 
+    /// A company that plays these scenes.
+    pub fn of(scenes: Vec<Scene>) -> Self {
+        Self { scenes }
+    }
+
     /// Plays all scenes.
     ///
     /// # Errors

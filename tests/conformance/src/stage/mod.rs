@@ -5,7 +5,7 @@ mod quiet;
 
 use std::collections::BTreeMap;
 
-use rookery_testkit::{Client, Server, Trust};
+use rookery_testkit::{Client, ClientError, Server, Trust};
 use rookery_xml::Element;
 
 use crate::actor::{Actor, Attention, Heard, written};
@@ -173,7 +173,8 @@ impl<'a> Stage<'a> {
         let mut elements = expectation::parse(&expected)
             .map_err(|error| Mishap::Script(format!("what is expected: {error}")))?;
         while !elements.is_empty() {
-            let heard = self.actor(name)?.hear().await?;
+            let heard = self.actor(name)?.hear().await;
+            let heard = heard.map_err(|mishap| expecting(&elements, mishap))?;
             let candidates = match manner {
                 Manner::InAnyOrder => elements.as_slice(),
                 _ => elements.get(..1).unwrap_or_default(),
@@ -284,6 +285,18 @@ fn find(
         received: heard.text(),
         because: reasons.join("; "),
     })
+}
+
+/// Tells what was expected when nothing came.
+fn expecting(elements: &[Element], mishap: Mishap) -> Mishap {
+    match (mishap, elements.first()) {
+        (Mishap::Client(ClientError::Silence), Some(expected)) => Mishap::Different {
+            expected: written(expected),
+            received: "nothing".to_owned(),
+            because: "nothing came in time".to_owned(),
+        },
+        (mishap, _) => mishap,
+    }
 }
 
 fn different(expected: &str, heard: &Heard) -> Mishap {
