@@ -30,6 +30,8 @@ pub struct Options {
     pub accounts: Vec<String>,
     /// Environment variables for the process.
     pub environment: Vec<(String, String)>,
+    /// Where its data lies, if not in a folder that is removed with the server.
+    pub data: Option<PathBuf>,
     /// A command that the server is started by: it gets the command of the server as its last arguments,
     /// and must become it (`exec`).
     pub under: Vec<String>,
@@ -40,6 +42,7 @@ pub struct Options {
 pub struct Server {
     child: Child,
     directory: TempDir,
+    data: PathBuf,
     options: Options,
     /// Where clients connect with STARTTLS.
     pub c2s: SocketAddr,
@@ -60,7 +63,8 @@ impl Server {
         let directory = tempfile::tempdir()?;
         let [c2s, c2s_tls, ops] = [free_port()?, free_port()?, free_port()?];
         let mut config = String::new();
-        let data = directory.path().join("data");
+        let data = options.data.clone();
+        let data = data.unwrap_or_else(|| directory.path().join("data"));
         writeln!(config, "data_dir = {}", toml_string(&data)).map_err(io::Error::other)?;
         let tables = [("c2s", c2s), ("c2s_tls", c2s_tls), ("ops", ops)];
         for (listener, address) in tables {
@@ -82,6 +86,7 @@ impl Server {
         let mut server = Self {
             child,
             directory,
+            data,
             options,
             c2s,
             c2s_tls,
@@ -142,15 +147,19 @@ impl Server {
         self.child.id()
     }
 
-    /// The folder with the configuration; its `data` is the server's `data_dir`.
+    /// The folder with the configuration.
     pub fn directory(&self) -> &Path {
         self.directory.path()
     }
 
+    /// The server's `data_dir`.
+    pub fn data(&self) -> &Path {
+        &self.data
+    }
+
     /// Whom a client of this server trusts.
     pub fn trust(&self, alpn: &[&str]) -> io::Result<Trust> {
-        let authority = self.directory.path().join("data/tls/ca.pem");
-        Trust::pem_file(&authority, alpn).map_err(io::Error::other)
+        Trust::pem_file(&self.data.join("tls/ca.pem"), alpn).map_err(io::Error::other)
     }
 
     /// Runs a `rookery` command against this server.

@@ -31,7 +31,7 @@ impl Stage {
 
     /// The authority that signed the server's certificate.
     pub(crate) fn authority(&self) -> PathBuf {
-        self.server.directory().join("data/tls/ca.pem")
+        self.server.data().join("tls/ca.pem")
     }
 
     /// An authority that did not.
