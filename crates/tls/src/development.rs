@@ -222,6 +222,9 @@ fn unwritable(path: &Path, source: io::Error) -> CertificateError {
 mod tests {
     use std::os::unix::fs::PermissionsExt;
 
+    use rustls::pki_types::CertificateDer;
+    use rustls::pki_types::pem::PemObject;
+
     use super::*;
 
     fn names(names: &[&str]) -> Vec<String> {
@@ -240,6 +243,20 @@ mod tests {
         assert!(first.made);
         let again = ensure(&directory, &["example.net", "localhost", "127.0.0.1"]);
         assert!(!again.made);
+    }
+
+    #[test]
+    fn it_is_an_end_entitys_as_rfc_6120_s13_7_1_1_demands() {
+        let directory = tempfile::tempdir().unwrap();
+        let made = ensure(directory.path(), &["localhost"]);
+        let read = |path: &Path| CertificateDer::from_pem_file(path).unwrap();
+        let (certificate, authority) = (read(&made.certificate), read(&made.ca));
+        let (_, certificate) = X509Certificate::from_der(&certificate).unwrap();
+        let (_, authority) = X509Certificate::from_der(&authority).unwrap();
+        assert!(!certificate.is_ca() && authority.is_ca());
+        assert!(certificate.subject().iter().next().is_some());
+        let usage = certificate.key_usage().unwrap().unwrap();
+        assert!(usage.value.digital_signature());
     }
 
     #[test]
