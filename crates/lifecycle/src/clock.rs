@@ -30,7 +30,10 @@ impl Clock {
     }
 
     /// Monotonic time, for deadlines and durations.
-    #[expect(clippy::unused_self, reason = "a part that has no clock must not read the time")]
+    #[expect(
+        clippy::unused_self,
+        reason = "a part that has no clock must not read the time"
+    )]
     pub fn now(&self) -> Instant {
         Instant::now()
     }
