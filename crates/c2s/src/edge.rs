@@ -5,7 +5,7 @@ use std::sync::Arc;
 use actix::ArbiterHandle;
 use rookery_auth::Authenticator;
 use rookery_delivery::Homes;
-use rookery_lifecycle::Clock;
+use rookery_lifecycle::{Clock, DrainSignal};
 use rookery_stream::{Service, StartTls};
 use rookery_tls::Acceptor;
 
@@ -20,6 +20,8 @@ pub(crate) struct Edge {
     pub(crate) admission: Admission,
     pub(crate) authenticator: Authenticator,
     pub(crate) clock: Clock,
+    /// When the node stops.
+    pub(crate) drain: DrainSignal,
     pub(crate) homes: Arc<dyn Homes>,
     pub(crate) metrics: Metrics,
     pub(crate) service: Arc<dyn Service>,

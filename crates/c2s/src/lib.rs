@@ -74,7 +74,7 @@ pub struct Services {
     pub registry: Registry,
     /// Where connections are accepted.
     pub scope: TaskScope,
-    /// When to accept no more.
+    /// When to accept no more, and to let go who has no session.
     pub drain: DrainSignal,
 }
 
@@ -121,6 +121,7 @@ pub fn listen(config: Config, services: Services) -> Result<Listening, ListenErr
         admission: admission.clone(),
         authenticator,
         clock: services.clock,
+        drain: drain.clone(),
         homes: services.homes,
         metrics: Metrics::register(&services.registry),
         service: Arc::new(service),

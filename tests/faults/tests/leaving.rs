@@ -36,6 +36,9 @@ async fn nothing_is_left_of_clients_that_left_in_whatever_way() {
         leave(&server, client, way).await;
     }
     stranger.abort();
+    for name in &names {
+        leave_while_binding(&server, name).await;
+    }
     for metric in [
         STARTTLS,
         DIRECT_TLS,
@@ -77,6 +80,25 @@ async fn leave(server: &Server, mut client: Client, way: usize) {
             second.log_out().await.unwrap();
         }
     }
+}
+
+/// Leaves without waiting for the resource that it has asked for.
+async fn leave_while_binding(server: &Server, user: &str) {
+    let mut client = Client::connect(server.c2s).await.unwrap();
+    client.open("localhost").await.unwrap();
+    client
+        .start_tls(&server.trust(&[]).unwrap(), "localhost")
+        .await
+        .unwrap();
+    client.open("localhost").await.unwrap();
+    client.authenticate(user, Server::PASSWORD).await.unwrap();
+    client.open("localhost").await.unwrap();
+    let bind = "<bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'/>";
+    client
+        .send(format!("<iq type='set' id='bind'>{bind}</iq>"))
+        .await
+        .unwrap();
+    client.abort();
 }
 
 /// Every message that was accepted is settled, and none is lost.

@@ -48,12 +48,16 @@ async fn clients_are_told_that_the_server_ends_s4_9_3_18() {
             log_in_direct(&server, name).await.unwrap()
         });
     }
-    // This one never closes its stream.
+    // This one never closes its stream, and that one has not even logged in.
     let mut sulking = clients.pop().unwrap();
+    let mut stranger = Client::connect(server.c2s).await.unwrap();
+    stranger.open("localhost").await.unwrap();
 
     let start = Instant::now();
     server.signal("TERM").unwrap();
     is_told(&mut sulking).await;
+    is_told(&mut stranger).await;
+    stranger.log_out().await.unwrap();
     assert!(!is_let_in(&server).await);
     assert_eq!(server.get("/readyz").await.unwrap().0, 503);
     join_all(clients.iter_mut().map(async |client| {

@@ -87,8 +87,8 @@ impl Actor for ConnectionActor {
 
     fn started(&mut self, ctx: &mut Self::Context) {
         ctx.set_mailbox_capacity(MAILBOX);
-        ctx.spawn(Pump::default());
         if let Some(connection) = &mut self.connection {
+            ctx.spawn(Pump::new(connection.edge.drain.clone()));
             connection.arrived(ctx);
         }
     }

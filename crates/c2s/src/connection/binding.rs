@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use actix::fut::wrap_future;
 use actix::{ActorFutureExt, Addr, AsyncContext};
-use rookery_delivery::{BindRefused, BindRequest, Budget, Credit, Delivery, SessionId};
+use rookery_delivery::{BindRefused, BindRequest, Budget, Close, Credit, Delivery, SessionId};
 use rookery_session::{Bound, ConnectionClosed, Session, SessionActor};
 use rookery_stanza::{Condition, Jid, StanzaError};
 use rookery_stream::Input;
@@ -103,6 +103,10 @@ impl Connection {
                 login.observe(self.about.accepted.elapsed());
                 self.tell(Input::Bound(jid), ctx);
                 self.release();
+                if self.edge.drain.is_draining() {
+                    // The home may have told its sessions before it knew this one.
+                    self.shut_down(Close::SystemShutdown, ctx);
+                }
             }
             Err(BindRefused(error)) => {
                 self.attached = None;

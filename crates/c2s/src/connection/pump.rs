@@ -9,6 +9,10 @@ use std::task::{Context as TaskContext, Poll};
 use actix::ActorContext;
 use actix::fut::ActorFuture;
 use bytes::BytesMut;
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+use rookery_delivery::Close;
+use rookery_lifecycle::DrainSignal;
 use rookery_session::Written;
 use rookery_stream::Input;
 use tokio::time::{Instant, Sleep};
@@ -25,10 +29,11 @@ const READS: usize = 4;
 const WRITE_FIRST: usize = 256 * 1024;
 
 /// Drives one connection; ends when the connection ends or moves.
-#[derive(Debug, Default)]
 pub(super) struct Pump {
     timer: Option<Pin<Box<Sleep>>>,
     farewell: Farewell,
+    /// The end of the node, until there is a session: that is told by its home.
+    node_stops: Option<BoxFuture<'static, ()>>,
 }
 
 impl ActorFuture<ConnectionActor> for Pump {
@@ -44,6 +49,7 @@ impl ActorFuture<ConnectionActor> for Pump {
             return Poll::Ready(());
         };
         connection.remember(cx);
+        self.poll_node(connection, ctx, cx);
         self.poll_timer(connection, ctx, cx);
         connection.poll_read(ctx, cx);
         if let Some(target) = connection.departure {
@@ -69,6 +75,31 @@ impl ActorFuture<ConnectionActor> for Pump {
 // === impl Pump ===
 
 impl Pump {
+    /// A pump that ends the stream when the drain begins, as long as there is no session.
+    pub(super) fn new(mut drain: DrainSignal) -> Self {
+        Self {
+            timer: None,
+            farewell: Farewell::default(),
+            node_stops: Some(async move { drain.draining().await }.boxed()),
+        }
+    }
+
+    fn poll_node(&mut self, connection: &mut Connection, ctx: &mut Ctx, cx: &mut TaskContext<'_>) {
+        match &connection.attached {
+            Some(attached) if attached.bound => self.node_stops = None,
+            // What is to be done is decided when the home has answered.
+            Some(_) => {}
+            None => {
+                if let Some(stops) = &mut self.node_stops
+                    && stops.as_mut().poll(cx).is_ready()
+                {
+                    self.node_stops = None;
+                    connection.shut_down(Close::SystemShutdown, ctx);
+                }
+            }
+        }
+    }
+
     /// Sets the timer to the next deadline, and reports it when it is reached.
     fn poll_timer(&mut self, connection: &mut Connection, ctx: &mut Ctx, cx: &mut TaskContext<'_>) {
         loop {

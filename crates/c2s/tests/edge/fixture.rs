@@ -51,7 +51,7 @@ pub(crate) struct Fixture {
     address: SocketAddr,
     events: Receiver<Event>,
     homes: Arc<FakeHomes>,
-    _drain: Drain,
+    drain: Drain,
     _directory: tempfile::TempDir,
 }
 
@@ -156,7 +156,7 @@ impl Fixture {
             address,
             events,
             homes,
-            _drain: drain,
+            drain,
             _directory: directory,
         }
     }
@@ -208,6 +208,11 @@ impl Fixture {
         self.homes.hold.store(false, Ordering::SeqCst);
         while self.events.try_recv().is_ok() {}
         self.homes.held.lock().clear();
+    }
+
+    /// The node stops.
+    pub(crate) fn stop(&self) {
+        self.drain.start();
     }
 
     pub(crate) fn submitted(&self) -> usize {

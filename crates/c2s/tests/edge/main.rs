@@ -117,6 +117,23 @@ fn when_the_node_stops_what_was_delivered_before_is_flushed() {
 }
 
 #[test]
+fn clients_without_a_session_are_told_that_the_node_stops_s4_9_3_18() {
+    let fixture = Fixture::start(|_| {});
+    let (mut stranger, mut unbound) = (fixture.client(), fixture.client());
+    stranger.open();
+    unbound.open();
+    unbound.authenticate();
+    unbound.open();
+    fixture.stop();
+    for mut client in [stranger, unbound] {
+        let rest = client.read_until("</stream:stream>");
+        assert!(rest.contains("<system-shutdown "), "{rest}");
+        client.send("</stream:stream>");
+        assert!(client.is_closed());
+    }
+}
+
+#[test]
 fn what_a_client_says_last_is_handed_over_before_its_session_ends() {
     let fixture = Fixture::start(|_| {});
     let mut client = fixture.client();
