@@ -3,9 +3,10 @@
 
 use std::time::Duration;
 
-use futures_util::future::join_all;
+use futures_util::future::{join, join_all};
 use rookery_testkit::{Client, Received, Server};
 use rookery_xml::Element;
+use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
 use crate::stage::{available, log_in_direct, number, text, with_accounts};
@@ -70,6 +71,35 @@ async fn clients_are_told_that_the_server_ends_s4_9_3_18() {
     assert_eq!(status.code(), Some(0), "{}", server.log());
     assert!(start.elapsed() < PATIENCE, "{:?}", start.elapsed());
     sulking.closed().await.unwrap();
+}
+
+#[tokio::test]
+async fn who_logs_in_while_the_server_ends_is_told_or_refused_and_does_not_hold_it_up() {
+    let names: Vec<_> = (0..40).map(|index| format!("user{index}")).collect();
+    let mut server = Server::start(with_accounts(&names)).await.unwrap();
+    let some_are_in = Semaphore::new(0);
+    let log_in = async |name: &String| {
+        if let Ok(mut client) = server.log_in(name, "desk").await {
+            some_are_in.add_permits(1);
+            is_told(&mut client).await;
+            client.log_out().await.unwrap();
+        }
+    };
+    let end = async {
+        some_are_in.acquire_many(8).await.unwrap().forget();
+        server.signal("TERM").unwrap();
+    };
+    join(join_all(names.iter().map(log_in)), end).await;
+
+    let start = Instant::now();
+    assert_eq!(
+        server.exited().await.unwrap().code(),
+        Some(0),
+        "{}",
+        server.log()
+    );
+    assert!(start.elapsed() < PATIENCE, "{:?}", start.elapsed());
+    assert_eq!(server.log().matches("panic").count(), 0, "{}", server.log());
 }
 
 #[tokio::test]
