@@ -6,11 +6,13 @@
 
 mod authority;
 mod client;
+mod disk;
 mod server;
 mod talk;
 mod transport;
 
 pub use authority::{Authority, Issued};
 pub use client::{Client, ClientError, Received};
+pub use disk::{Disk, Survivors};
 pub use server::{Options, Server};
 pub use transport::{Trust, TrustError};

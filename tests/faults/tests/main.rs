@@ -7,6 +7,7 @@ mod certificates;
 mod disk_full;
 mod kill;
 mod leaving;
+mod power_loss;
 mod shutdown;
 mod slow_reader;
 mod stage;

@@ -1,13 +1,15 @@
-/* Keeps, for each file in the directory ROOKERY_TEST_SEEN, a copy in ROOKERY_TEST_SYNCED that holds what
+/* Keeps, for each file in the directory TEST_SEEN, a copy in TEST_SYNCED that holds what
  * was synced and nothing else: what a loss of power would leave. Loaded with LD_PRELOAD.
  *
  * Writes are remembered as ranges; a sync copies the ranges that were written since the last one. A file
- * comes into being on the disk when it or its directory is synced; that it was removed counts at once.
+ * comes into being on the disk, or gets its new name, when it or its directory is synced; that it was
+ * removed counts at once.
  * The index of SQLite's log ("-shm") is mapped memory, rebuilt at every start, and left out.
  */
 
 #define _GNU_SOURCE
 #include <dlfcn.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <pthread.h>
@@ -29,6 +31,8 @@ struct file {
     char name[NAME_MAX + 1];
     struct range *dirty;
     size_t used, room;
+    /* The file whose name on the disk it still has to take over; 0: it has its own. */
+    int renamed;
 };
 
 static struct file files[FILES];
@@ -60,11 +64,12 @@ static void path_in(char *path, const char *variable, const char *name) {
     check(length > 0 && length < PATH_MAX, variable);
 }
 
-static void synced_path(char *path, const char *name) { path_in(path, "ROOKERY_TEST_SYNCED", name); }
+static void synced_path(char *path, const char *name) { path_in(path, "TEST_SYNCED", name); }
 
-/* What a path is: 0, -1, or the number of a file. */
-static int find(const char *path) {
-    const char *seen = getenv("ROOKERY_TEST_SEEN");
+/* What a path is: 0, -1, or the number of a file. A file that this process has never written is 0, unless
+ * it is about to be. */
+static int find(const char *path, int writes) {
+    const char *seen = getenv("TEST_SEEN");
     size_t length = seen ? strlen(seen) : 0;
     if (!length || strncmp(path, seen, length))
         return 0;
@@ -78,6 +83,8 @@ static int find(const char *path) {
     if ((name_length > 4 && !strcmp(end - 4, "-shm")) || (name_length > 5 && !strcmp(end - 5, ".lock")))
         return 0;
     for (int i = 0; i < FILES; i++) {
+        if (!files[i].name[0] && !writes)
+            return 0;
         if (!files[i].name[0])
             strcpy(files[i].name, name);
         if (!strcmp(files[i].name, name))
@@ -91,11 +98,11 @@ static struct file *of(int descriptor) {
     return number > 0 ? &files[number - 1] : NULL;
 }
 
-static void opened(int descriptor, const char *path) {
+static void opened(int descriptor, const char *path, int flags) {
     if (descriptor < 0 || descriptor >= DESCRIPTORS)
         return;
     pthread_mutex_lock(&lock);
-    by_descriptor[descriptor] = find(path);
+    by_descriptor[descriptor] = find(path, (flags & O_ACCMODE) != O_RDONLY);
     pthread_mutex_unlock(&lock);
 }
 
@@ -114,11 +121,30 @@ static void written(struct file *file, off_t from, ssize_t length) {
     file->dirty[file->used++] = (struct range){from, from + length};
 }
 
+/* Gives the copy its new name. */
+static void sync_name(struct file *file) {
+    char from[PATH_MAX], to[PATH_MAX];
+    if (!file->renamed)
+        return;
+    synced_path(from, files[file->renamed - 1].name);
+    synced_path(to, file->name);
+    check(!REAL(rename)(from, to) || errno == ENOENT, from);
+    file->renamed = 0;
+}
+
 /* Brings the copy up to date with the file. */
 static void sync_file(struct file *file, int descriptor) {
     static char buffer[65536];
     char path[PATH_MAX];
     struct stat status;
+    int source = descriptor;
+    sync_name(file);
+    /* A file of the store is never opened a second time: closing it again would drop its locks. */
+    if ((fcntl(descriptor, F_GETFL) & O_ACCMODE) == O_WRONLY) {
+        path_in(path, "TEST_SEEN", file->name);
+        source = REAL(open)(path, O_RDONLY | O_CLOEXEC);
+        check(source >= 0, path);
+    }
     synced_path(path, file->name);
     int copy = REAL(open)(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
     check(copy >= 0, path);
@@ -126,7 +152,7 @@ static void sync_file(struct file *file, int descriptor) {
         off_t at = file->dirty[i].from;
         while (at < file->dirty[i].to) {
             size_t want = file->dirty[i].to - at;
-            ssize_t got = pread(descriptor, buffer, want < sizeof buffer ? want : sizeof buffer, at);
+            ssize_t got = pread(source, buffer, want < sizeof buffer ? want : sizeof buffer, at);
             check(got >= 0, "pread");
             if (!got)
                 break; /* cut off since it was written */
@@ -138,14 +164,18 @@ static void sync_file(struct file *file, int descriptor) {
     check(!fstat(descriptor, &status), "fstat");
     check(!REAL(ftruncate)(copy, status.st_size), "ftruncate");
     REAL(close)(copy);
+    if (source != descriptor)
+        REAL(close)(source);
 }
 
 /* Every file in the directory is there after a loss of power, if only with nothing in it. */
 static void sync_directory(void) {
     char path[PATH_MAX];
     for (int i = 0; i < FILES && files[i].name[0]; i++) {
-        path_in(path, "ROOKERY_TEST_SEEN", files[i].name);
-        if (access(path, F_OK))
+        sync_name(&files[i]);
+        path_in(path, "TEST_SEEN", files[i].name);
+        struct stat status;
+        if (stat(path, &status) || !S_ISREG(status.st_mode))
             continue;
         synced_path(path, files[i].name);
         int copy = REAL(open)(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
@@ -176,7 +206,7 @@ int fdatasync(int descriptor) { return synced(descriptor); }
         mode_t mode = flags & (O_CREAT | O_TMPFILE) ? va_arg(rest, mode_t) : 0;                    \
         va_end(rest);                                                                              \
         int descriptor = REAL(name)(path, flags, mode);                                            \
-        opened(descriptor, path);                                                                  \
+        opened(descriptor, path, flags);                                                            \
         return descriptor;                                                                         \
     }
 
@@ -218,13 +248,36 @@ PWRITE(pwrite64, off64_t)
 
 int unlink(const char *path) {
     pthread_mutex_lock(&lock);
-    int number = find(path);
+    int number = find(path, 1);
     int done = REAL(unlink)(path);
     if (!done && number > 0) {
         char copy[PATH_MAX];
         synced_path(copy, files[number - 1].name);
         REAL(unlink)(copy);
         files[number - 1].used = 0;
+        files[number - 1].renamed = 0;
+    }
+    pthread_mutex_unlock(&lock);
+    return done;
+}
+
+int rename(const char *from, const char *to) {
+    pthread_mutex_lock(&lock);
+    int old = find(from, 1), new = find(to, 1);
+    int done = REAL(rename)(from, to);
+    if (!done && old > 0 && new > 0) {
+        struct file *file = &files[new - 1];
+        free(file->dirty);
+        file->dirty = files[old - 1].dirty;
+        file->used = files[old - 1].used;
+        file->room = files[old - 1].room;
+        file->renamed = files[old - 1].renamed ? files[old - 1].renamed : old;
+        files[old - 1].dirty = NULL;
+        files[old - 1].used = files[old - 1].room = 0;
+        files[old - 1].renamed = 0;
+        for (int i = 0; i < DESCRIPTORS; i++)
+            if (by_descriptor[i] == old)
+                by_descriptor[i] = new;
     }
     pthread_mutex_unlock(&lock);
     return done;
