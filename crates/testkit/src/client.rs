@@ -9,7 +9,7 @@ use base64::engine::general_purpose::STANDARD;
 use bytes::{Bytes, BytesMut};
 use rookery_xml::{Element, Frame, Limits, Scanner, StreamNamespaces, XmlError, read_header};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::{Instant, timeout_at};
 
 use crate::transport::{Transport, Trust};
@@ -73,6 +73,14 @@ impl Client {
         let socket = TcpStream::connect(address).await?;
         socket.set_nodelay(true)?;
         Ok(Self::over(Transport::Plain(socket)))
+    }
+
+    /// Connects with a receive buffer of about this size, and says nothing: what this client does not read
+    /// is soon felt by the server.
+    pub async fn connect_narrow(address: SocketAddr, bytes: u32) -> Result<Self, ClientError> {
+        let socket = TcpSocket::new_v4()?;
+        socket.set_recv_buffer_size(bytes)?;
+        Ok(Self::over(Transport::Plain(socket.connect(address).await?)))
     }
 
     /// Connects with TLS from the first byte (XEP-0368), and says nothing in it.
@@ -275,15 +283,28 @@ impl Client {
         password: &str,
         resource: &str,
     ) -> Result<Self, ClientError> {
-        let (user, host) = account;
         let mut client = Self::connect(address).await?;
-        client.open(host).await?;
-        client.start_tls(trust, host).await?;
-        client.open(host).await?;
-        client.authenticate(user, password).await?;
-        client.open(host).await?;
-        client.bind(resource).await?;
+        client
+            .secure_and_bind(trust, account, password, resource)
+            .await?;
         Ok(client)
+    }
+
+    /// Starts TLS on a new connection, authenticates and binds.
+    pub async fn secure_and_bind(
+        &mut self,
+        trust: &Trust,
+        account: (&str, &str),
+        password: &str,
+        resource: &str,
+    ) -> Result<(), ClientError> {
+        let (user, host) = account;
+        self.open(host).await?;
+        self.start_tls(trust, host).await?;
+        self.open(host).await?;
+        self.authenticate(user, password).await?;
+        self.open(host).await?;
+        self.bind(resource).await
     }
 }
 

@@ -1,6 +1,7 @@
 """Logs in by STARTTLS and by direct TLS with each mechanism, and with what must not suffice."""
 
 import os
+import ssl
 import sys
 
 from person import Person, play
@@ -39,6 +40,17 @@ async def mechanisms():
     await romeo.log_out()
 
 
+async def tls_1_2():
+    # With TLS 1.2 slixmpp knows a channel binding, tls-unique, which the server does not offer: it tries
+    # the -PLUS mechanisms one by one, is refused, and has to get in all the same.
+    romeo = Person("romeo")
+    romeo.ssl_context.maximum_version = ssl.TLSVersion.TLSv1_2
+    await romeo.log_in()
+    assert romeo.socket.version() == "TLSv1.2", romeo.socket.version()
+    assert romeo.plugin["feature_mechanisms"].mech.name == "SCRAM-SHA-512"
+    await romeo.log_out()
+
+
 async def wrong_password():
     romeo = Person("romeo", password="wrong", sasl_mech="SCRAM-SHA-256")
     romeo.dial()
@@ -60,5 +72,5 @@ async def wrong_authority():
     romeo.cancel_connection_attempt()
 
 
-SCENES = (starttls, direct_tls, mechanisms, wrong_password, wrong_authority)
+SCENES = (starttls, direct_tls, mechanisms, tls_1_2, wrong_password, wrong_authority)
 play({scene.__name__: scene for scene in SCENES}[sys.argv[1]])

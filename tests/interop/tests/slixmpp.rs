@@ -53,6 +53,11 @@ async fn logs_in_by_each_mechanism_that_it_knows() {
 }
 
 #[tokio::test]
+async fn logs_in_with_tls_1_2_and_a_channel_binding_of_the_past() {
+    play("login.py", "tls_1_2").await;
+}
+
+#[tokio::test]
 async fn is_refused_with_a_wrong_password() {
     play("login.py", "wrong_password").await;
 }
