@@ -2,7 +2,7 @@
 //! over it.
 //!
 //! [`Config`] is the shape, [`Keys`] what can be said (read from its schema), [`load`] reads what was
-//! said and reports every problem at once, and [`reference`] and [`example`] print it for people.
+//! said and reports every problem at once, and [`mod@reference`] and [`mod@example`] print it for people.
 
 mod check;
 mod environment;
