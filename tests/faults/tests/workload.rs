@@ -72,7 +72,7 @@ impl Confirmed {
         self.last.get()
     }
 
-    /// Works until so many things are confirmed, makes an account, and kills the server while the work goes
+    /// Makes an account, works until so many things are confirmed, and kills the server while the work goes
     /// on.
     pub(crate) async fn work(&self, server: &mut Server, steps: usize) {
         self.work_until_killed(server, steps).await;
@@ -85,20 +85,18 @@ impl Confirmed {
             left: Cell::new(steps),
             reached: Notify::new(),
         };
-        let write = |index| {
-            let goal = &goal;
-            async move {
-                let client = server.log_in(&writer(index), "desk").await.unwrap();
-                // It ends when the server does.
-                self.write(client, index, goal).await.unwrap_err()
-            }
-        };
+        let mut clients = Vec::new();
+        for index in 0..WRITERS {
+            clients.push(server.log_in(&writer(index), "desk").await.unwrap());
+        }
+        self.make_account(server);
+        // It ends when the server does.
+        let write = async |(index, client)| self.write(client, index, &goal).await.unwrap_err();
         let kill = async {
             goal.reached.notified().await;
-            self.make_account(server);
             server.signal("KILL").unwrap();
         };
-        join(join_all((0..WRITERS).map(write)), kill).await;
+        join(join_all(clients.into_iter().enumerate().map(write)), kill).await;
     }
 
     fn number(&self) -> u64 {
