@@ -1,5 +1,6 @@
 //! Power fails under load: the next server has everything that clients were told.
 
+use std::fs;
 use std::hash::{BuildHasher, RandomState};
 
 use rookery_testkit::{Disk, Options, Server, Survivors};
@@ -19,6 +20,7 @@ async fn everything_that_clients_were_told_survives_a_loss_of_power() {
     };
     let mut server = Server::start(options).await.unwrap();
     let confirmed = Confirmed::default();
+    let secret = fs::read(disk.seen().join("secret")).unwrap();
     for round in 0..ROUNDS {
         confirmed.work(&mut server, 5 + round * 37 % 150).await;
         let survivors = match round % 2 {
@@ -28,6 +30,7 @@ async fn everything_that_clients_were_told_survives_a_loss_of_power() {
             },
         };
         disk.lose_power(survivors).unwrap();
+        assert_eq!(fs::read(disk.seen().join("secret")).unwrap(), secret);
         server.restart().await.unwrap();
         confirmed.assert_all_there(&server).await;
     }

@@ -1,6 +1,6 @@
 //! What lies in `data_dir`: the store, the secret, the development certificate and accounts.
 
-use std::fs::{self, DirBuilder, OpenOptions};
+use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
@@ -89,7 +89,10 @@ pub(crate) fn write_private(path: &Path, contents: &[u8]) -> Result<(), StartErr
             .open(&new)?;
         file.write_all(contents)?;
         file.sync_all()?;
-        fs::rename(&new, path)
+        fs::rename(&new, path)?;
+        // Without this a loss of power could still take the name away.
+        path.parent()
+            .map_or(Ok(()), |parent| File::open(parent)?.sync_all())
     };
     write().map_err(|source| StartError::File {
         path: path.to_owned(),
