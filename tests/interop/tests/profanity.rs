@@ -1,6 +1,7 @@
 //! Profanity of Debian: a client for the terminal. `script` gives it one, and types.
 
 use std::fs;
+use std::path::Path;
 use std::process::Command;
 
 use rookery_testkit::Server;
@@ -8,8 +9,8 @@ use rookery_testkit::Server;
 use crate::process::Process;
 use crate::stage::{JULIET, Stage};
 
-/// Starts Profanity with romeo's account, trusting the server's authority.
-fn profanity(stage: &Stage) -> Process {
+/// Starts Profanity with romeo's account, trusting an authority.
+fn profanity(stage: &Stage, authority: &Path) -> Process {
     let home = stage.home.path();
     let folders = ["config", "data"].map(|name| home.join(name).join("profanity"));
     for folder in &folders {
@@ -37,7 +38,8 @@ fn profanity(stage: &Stage) -> Process {
         .env("HOME", home)
         .env("XDG_CONFIG_HOME", home.join("config"))
         .env("XDG_DATA_HOME", home.join("data"))
-        .env("SSL_CERT_FILE", stage.authority());
+        .env("SSL_CERT_FILE", authority)
+        .env("SSL_CERT_DIR", home);
     let mut process = Process::start(&mut command);
     process.until("Welcome to Profanity");
     process
@@ -49,7 +51,7 @@ async fn logs_in_sees_a_contact_and_talks_both_ways() {
     let mut juliet = stage.server.log_in("juliet", "balcony").await.unwrap();
     juliet.become_available(0).await.unwrap();
 
-    let mut romeo = profanity(&stage);
+    let mut romeo = profanity(&stage, &stage.authority());
     romeo.write("/connect romeo\r");
     romeo.until("logged in successfully");
 
@@ -84,5 +86,19 @@ async fn logs_in_sees_a_contact_and_talks_both_ways() {
     assert_eq!(
         stage.server.metric("rookery_sessions").await.unwrap(),
         Some(1.0)
+    );
+}
+
+#[tokio::test]
+async fn refuses_a_server_whose_authority_it_does_not_trust() {
+    let stage = Stage::set().await;
+    let mut romeo = profanity(&stage, &stage.other_authority());
+    romeo.write("/connect romeo\r");
+    romeo.until("TLS certificate verification failed");
+    romeo.write("/tls deny\r");
+    romeo.until("Login failed");
+    assert_eq!(
+        stage.server.metric("rookery_users_online").await.unwrap(),
+        Some(0.0)
     );
 }
