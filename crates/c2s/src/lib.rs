@@ -15,6 +15,7 @@ mod listener;
 mod metrics;
 mod outgoing;
 mod service;
+mod stream_errors;
 mod transport;
 
 use std::net::SocketAddr;
@@ -115,7 +116,11 @@ pub fn listen(config: Config, services: Services) -> Result<Listening, ListenErr
         features,
         authenticator: authenticator.clone(),
     };
-    let admission = Admission::new(config.limits);
+    let admission = Admission::new(config.limits.clone());
+    let metrics = Metrics::register(&services.registry);
+    metrics
+        .capacity
+        .set(i64::try_from(config.limits.connections).unwrap_or(i64::MAX));
     let edge = Arc::new(edge::Edge {
         arbiters: services.arbiters,
         admission: admission.clone(),
@@ -123,7 +128,7 @@ pub fn listen(config: Config, services: Services) -> Result<Listening, ListenErr
         clock: services.clock,
         drain: drain.clone(),
         homes: services.homes,
-        metrics: Metrics::register(&services.registry),
+        metrics,
         service: Arc::new(service),
         session: config.session,
         session_metrics: rookery_session::Metrics::register(&services.registry),

@@ -1,8 +1,10 @@
 //! What is counted about connections.
 
 use rookery_telemetry::{
-    CounterFamily, CounterFamily2, GaugeFamily, Histogram, HistogramFamily, Registry, label,
+    CounterFamily, CounterFamily2, Gauge, GaugeFamily, Histogram, HistogramFamily, Registry, label,
 };
+
+use crate::stream_errors::StreamErrors;
 use rookery_tls::HandshakeResult;
 
 label! {
@@ -64,6 +66,10 @@ pub struct Metrics {
     pub connections: GaugeFamily<Listener>,
     /// Accepted connections.
     pub accepted: CounterFamily<Listener>,
+    /// How many connections there may be.
+    pub capacity: Gauge,
+    /// Stream errors of both sides.
+    pub(crate) stream_errors: StreamErrors,
     /// Ended connections.
     pub closed: CounterFamily2<Listener, CloseReason>,
     /// Connections that were not accepted.
@@ -89,6 +95,11 @@ impl Metrics {
             connections: registry.gauges("connections", "How many sockets are open, where?"),
             accepted: registry
                 .counters("connections_accepted_total", "How fast do clients connect?"),
+            capacity: registry.gauge(
+                "connection_capacity",
+                "How many connections may there be at one time?",
+            ),
+            stream_errors: StreamErrors::register(registry),
             closed: registry.counters2("connections_closed_total", "Who ended connections?"),
             rejected: registry.counters2("connections_rejected_total", "Is load being shed?"),
             up: registry.gauges("listener_up", "Is each listener bound?"),

@@ -27,6 +27,7 @@ impl Connection {
                 Effect::Bind { resource } => self.bind(resource, ctx),
                 Effect::Closing(ending) => {
                     self.submit(std::mem::take(&mut stanzas), ctx);
+                    self.edge.metrics.stream_errors.count(&ending);
                     self.closing(reason(&ending));
                     if self.phase != Phase::Closing(CloseReason::Shutdown) {
                         self.let_session_go();
