@@ -16,7 +16,7 @@ label! {
 
 label! {
     /// The condition of a stream error.
-    #[expect(missing_docs, reason = "each is documented at `StreamCondition`")]
+    #[expect(clippy::enum_variant_names, reason = "one of them is named `undefined-condition`")]
     pub(crate) enum Condition("condition") {
         BadFormat = "bad-format",
         BadNamespacePrefix = "bad-namespace-prefix",
