@@ -18,6 +18,7 @@ use rookery_stream::Input;
 use tokio::time::{Instant, Sleep};
 
 use super::actor::ConnectionActor;
+use super::binding::Attached;
 use super::farewell::Farewell;
 use super::{Connection, Ctx, Phase};
 use crate::metrics::CloseReason;
@@ -59,7 +60,12 @@ impl ActorFuture<ConnectionActor> for Pump {
             ctx.stop();
             return Poll::Ready(());
         }
+        let wrote_first = connection.writes_first();
         connection.poll_write(ctx, cx);
+        if wrote_first && !connection.writes_first() {
+            // Nothing else tells that it may be read again: what there is to read was announced already.
+            cx.waker().wake_by_ref();
+        }
         if let Phase::Disconnecting(reason) = connection.phase
             && self.farewell.poll(connection, reason, cx).is_ready()
         {
@@ -187,10 +193,17 @@ impl Connection {
         {
             return false;
         }
-        let Some(attached) = &self.attached else {
-            return true;
-        };
-        attached.credit.available(cx.waker()) && attached.budget.queued() < WRITE_FIRST
+        let has_credit = |attached: &Attached| attached.credit.available(cx.waker());
+        !self.writes_first() && self.attached.as_ref().is_none_or(has_credit)
+    }
+
+    /// Whether so much waits for the client that it shall read before it is listened to.
+    fn writes_first(&self) -> bool {
+        let queued = self
+            .attached
+            .as_ref()
+            .map(|attached| attached.budget.queued());
+        queued.is_some_and(|queued| queued >= WRITE_FIRST)
     }
 
     /// Gives the stream what arrived, in plain text.

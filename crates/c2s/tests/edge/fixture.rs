@@ -283,14 +283,16 @@ impl Client {
 
     /// Reads up to and including `end`; gives everything since the last time.
     pub(crate) fn read_until(&mut self, end: &str) -> String {
+        let mut searched = 0;
         loop {
-            let text = String::from_utf8_lossy(&self.seen).into_owned();
-            if let Some(at) = text.find(end) {
-                self.seen.drain(..at + end.len());
-                return text[..at + end.len()].to_owned();
+            if let Some(at) = memchr::memmem::find(&self.seen[searched..], end.as_bytes()) {
+                let text: Vec<u8> = self.seen.drain(..searched + at + end.len()).collect();
+                return String::from_utf8_lossy(&text).into_owned();
             }
+            searched = self.seen.len().saturating_sub(end.len());
             let mut buffer = vec![0; 64 * 1024];
             let read = self.socket.read(&mut buffer).expect("an answer in time");
+            let text = String::from_utf8_lossy(&self.seen);
             assert!(read > 0, "the connection ended before {end:?}: {text:.500}");
             self.seen.extend_from_slice(&buffer[..read]);
         }

@@ -134,6 +134,28 @@ fn clients_without_a_session_are_told_that_the_node_stops_s4_9_3_18() {
 }
 
 #[test]
+fn what_a_client_says_while_it_has_much_to_read_is_heard_once_it_has_read() {
+    let fixture = Fixture::start(|config| config.session.max_outgoing_bytes = 64_000_000);
+    let mut client = fixture.client();
+    client.log_in();
+    let port = fixture.port();
+    for round in 0..5_usize {
+        // Far more than a socket takes, and what is left for the last write differs each time.
+        let much = (0..120)
+            .map(|_| chat("much", 100_000 + round * 300))
+            .chain([chat("end", 1)]);
+        port.deliver(much.collect()).unwrap();
+        client.send(&format!("<message id='{round}'><body>hi</body></message>"));
+        client.read_until("id='end' type='chat'><body>x</body></message>");
+        let heard = fixture.wait_for(|event| match event {
+            Event::Submitted(stanzas) => stanzas.first().and_then(|stanza| stanza.id.clone()),
+            _ => None,
+        });
+        assert_eq!(*heard, *round.to_string());
+    }
+}
+
+#[test]
 fn what_a_client_says_last_is_handed_over_before_its_session_ends() {
     let fixture = Fixture::start(|_| {});
     let mut client = fixture.client();
