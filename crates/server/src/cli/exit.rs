@@ -37,6 +37,9 @@ pub enum Failure {
     /// The running server was not reached.
     #[error(transparent)]
     Client(#[from] ClientError),
+    /// The command line contradicts itself.
+    #[error("{0}")]
+    Usage(String),
     /// Refused, by the server or by the rules for accounts.
     #[error("{0}")]
     Refused(String),
@@ -78,7 +81,7 @@ impl Failure {
     /// The exit code.
     pub fn exit(&self) -> Exit {
         match self {
-            Self::Config(_) | Self::Password(_) => Exit::Usage,
+            Self::Config(_) | Self::Password(_) | Self::Usage(_) => Exit::Usage,
             Self::Start(error) if error.is_configuration() => Exit::Usage,
             Self::Client(ClientError::Silent(_)) => Exit::Silent,
             Self::Refused(_) => Exit::Refused,

@@ -1,5 +1,6 @@
 //! The command `rookery` and its subcommands.
 
+mod bench;
 mod documents;
 mod door;
 mod exit;
@@ -55,6 +56,8 @@ enum Command {
     /// Manage accounts, by the running server or, when none runs, in the store
     #[command(subcommand)]
     User(user::UserCommand),
+    /// Put load on any XMPP server and measure what it does
+    Bench(Box<rookery_bench::Command>),
     /// Print documents about the metrics
     #[command(subcommand)]
     Metrics(MetricsCommand),
@@ -118,6 +121,7 @@ fn execute(cli: Cli) -> Result<(), Failure> {
         Command::Config(ConfigCommand::Reference) => output::print(&reference::text()),
         Command::Config(ConfigCommand::Example) => output::print(&example::text()),
         Command::User(command) => user::execute(command, &load(file)?.config),
+        Command::Bench(command) => bench::execute(&command),
         Command::Metrics(MetricsCommand::List {
             format: Format::Text,
         }) => output::print(&documents::metrics_text()?),
