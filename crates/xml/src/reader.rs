@@ -1,11 +1,15 @@
-//! The strict reader: the grammar of one element, token by token (XML 1.0 §2.4, §3).
+//! The strict reader: quick-xml finds the pieces, this refuses what it lets through.
 //!
-//! It accepts what the grammar allows and nothing else, in one pass and without allocating.
+//! quick-xml checks that end tags match and that references and markup come to an end. It does not check
+//! characters, names, attributes, `]]>`, what references mean, namespaces, or that the document is
+//! complete: all of that happens here and in [`Tag`].
 
-use memchr::{memchr, memchr2, memmem};
-use smallvec::SmallVec;
+use memchr::{memchr, memmem};
+use quick_xml::Reader as Pieces;
+use quick_xml::errors::{Error, IllFormedError};
+use quick_xml::events::Event;
 
-use crate::chars::{is_xml_text, trim_start};
+use crate::chars::is_xml_text;
 use crate::error::XmlError;
 use crate::escape::split_reference;
 use crate::limits::Limits;
@@ -15,9 +19,10 @@ use crate::tag::Tag;
 /// Reads exactly one element, token by token.
 pub(crate) struct Reader<'a> {
     text: &'a str,
+    pieces: Pieces<&'a [u8]>,
     limits: Limits,
-    /// Names of the elements that are open, as written.
-    open: SmallVec<[&'a str; 8]>,
+    /// Elements that are open.
+    depth: usize,
     /// Where the last token began, and the next one begins.
     start: usize,
     position: usize,
@@ -52,10 +57,16 @@ impl<'a> Reader<'a> {
         namespaces: &'a StreamNamespaces,
         limits: &Limits,
     ) -> Result<Self, XmlError> {
+        let text = checked_text(bytes, limits)?;
+        // quick-xml would skip a byte order mark, which is text here (RFC 6120 §11.6).
+        if !text.is_empty() && !text.starts_with('<') {
+            return Err(XmlError::NotWellFormed("text outside of the element"));
+        }
         Ok(Self {
-            text: checked_text(bytes, limits)?,
+            text,
+            pieces: Pieces::from_str(text),
             limits: *limits,
-            open: SmallVec::new(),
+            depth: 0,
             start: 0,
             position: 0,
             complete: false,
@@ -67,7 +78,7 @@ impl<'a> Reader<'a> {
 
     /// Elements open after the last token.
     pub(crate) fn depth(&self) -> usize {
-        self.open.len()
+        self.depth
     }
 
     /// The byte at which the last token began.
@@ -86,112 +97,84 @@ impl<'a> Reader<'a> {
         if std::mem::take(&mut self.ends_at_once) {
             return Ok(self.close());
         }
-        let rest = self.text.get(self.position..).unwrap_or_default();
-        match rest.as_bytes() {
-            [] if self.complete => Ok(Token::Eof),
-            [] => Err(XmlError::NotWellFormed("element without an end")),
-            [b'<', b'/', ..] => self.end_tag(rest),
-            [b'<', b'!', ..] => self.section(rest),
-            [b'<', b'?', ..] => Err(XmlError::Restricted("processing instruction")),
-            [b'<', ..] => self.start_tag(rest),
-            _ if self.open.is_empty() => {
-                Err(XmlError::NotWellFormed("text outside of the element"))
+        let event = self
+            .pieces
+            .read_event()
+            .map_err(|error| refusal(&error, self.text.get(self.start..).unwrap_or_default()))?;
+        self.position = usize::try_from(self.pieces.buffer_position()).unwrap_or(usize::MAX);
+        let piece = self.text.get(self.start..self.position).unwrap_or_default();
+        match event {
+            Event::Start(_) | Event::Empty(_) => self.start_tag(piece),
+            Event::End(_) => Ok(self.close()),
+            Event::Eof if self.complete => Ok(Token::Eof),
+            Event::Eof => Err(XmlError::NotWellFormed("element without an end")),
+            Event::Comment(_) => Err(XmlError::Restricted("comment")),
+            Event::PI(_) | Event::Decl(_) => Err(XmlError::Restricted("processing instruction")),
+            Event::DocType(_) => Err(XmlError::Restricted("document type")),
+            _ if self.depth == 0 => Err(XmlError::NotWellFormed("text outside of the element")),
+            Event::Text(_) => text(piece),
+            Event::CData(_) => {
+                let inside = piece
+                    .strip_prefix("<![CDATA[")
+                    .and_then(|p| p.strip_suffix("]]>"));
+                Ok(Token::Text(inside.unwrap_or_default()))
             }
-            [b'&', ..] => self.reference(rest),
-            _ => self.text(rest),
+            Event::GeneralRef(_) => Ok(Token::Character(split_reference(piece)?.0)),
         }
-    }
-
-    /// The next token begins where `rest` does.
-    fn go_on_at(&mut self, rest: &str) {
-        self.position = self.text.len() - rest.len();
     }
 
     /// STag (production 40) or EmptyElemTag (production 44).
-    fn start_tag(&mut self, rest: &'a str) -> Result<Token<'a>, XmlError> {
+    fn start_tag(&mut self, piece: &'a str) -> Result<Token<'a>, XmlError> {
         if self.complete {
             return Err(XmlError::NotWellFormed("more than one element"));
         }
-        let depth = self.open.len() + 1;
-        if depth > self.limits.depth() {
+        self.depth += 1;
+        if self.depth > self.limits.depth() {
             return Err(XmlError::TooDeep);
         }
-        let total = self.text.len();
-        let rest = self
+        let (end, depth) = (self.position, self.depth);
+        match self
             .tag
-            .read(rest, total, depth, &mut self.scope, &self.limits)?;
-        self.open.push(self.tag.written);
-        let after = match rest.strip_prefix('/') {
-            Some(rest) => {
-                self.ends_at_once = true;
-                rest
-            }
-            None => rest,
-        };
-        let after = after
-            .strip_prefix('>')
-            .ok_or(XmlError::NotWellFormed("malformed tag"))?;
-        self.go_on_at(after);
+            .read(piece, end, depth, &mut self.scope, &self.limits)?
+        {
+            ">" => {}
+            "/>" => self.ends_at_once = true,
+            _ => return Err(XmlError::NotWellFormed("malformed tag")),
+        }
         Ok(Token::Start)
     }
 
-    /// ETag (production 42), which names the element that is open.
-    fn end_tag(&mut self, rest: &'a str) -> Result<Token<'a>, XmlError> {
-        let name = self
-            .open
-            .last()
-            .ok_or(XmlError::NotWellFormed("end tag without a start tag"))?;
-        let after = rest
-            .strip_prefix("</")
-            .and_then(|rest| rest.strip_prefix(name))
-            .and_then(|rest| trim_start(rest).strip_prefix('>'))
-            .ok_or(XmlError::NotWellFormed("end tag of another element"))?;
-        self.go_on_at(after);
-        Ok(self.close())
-    }
-
-    /// The end of the innermost element.
+    /// The end of the innermost element. quick-xml has seen to it that there is one, and that an end tag
+    /// names it.
     fn close(&mut self) -> Token<'a> {
-        self.open.pop();
-        self.scope.leave(self.open.len());
-        self.complete = self.open.is_empty();
+        self.depth = self.depth.saturating_sub(1);
+        self.scope.leave(self.depth);
+        self.complete = self.depth == 0;
         Token::End
     }
+}
 
-    /// CDSect (production 18); whatever else begins with `<!` is restricted.
-    fn section(&mut self, rest: &'a str) -> Result<Token<'a>, XmlError> {
-        let Some(rest) = rest.strip_prefix("<![CDATA[") else {
-            return Err(XmlError::Restricted("comment or document type"));
-        };
-        if self.open.is_empty() {
-            return Err(XmlError::NotWellFormed("text outside of the element"));
-        }
-        let (inside, after) = rest
-            .split_once("]]>")
-            .ok_or(XmlError::NotWellFormed("CDATA section without an end"))?;
-        self.go_on_at(after);
-        Ok(Token::Text(inside))
+/// CharData (production 14).
+fn text(piece: &str) -> Result<Token<'_>, XmlError> {
+    let bytes = piece.as_bytes();
+    if memchr(b'>', bytes).is_some() && memmem::find(bytes, b"]]>").is_some() {
+        return Err(XmlError::NotWellFormed("']]>' in text"));
     }
+    Ok(Token::Text(piece))
+}
 
-    /// Reference (production 67).
-    fn reference(&mut self, rest: &'a str) -> Result<Token<'a>, XmlError> {
-        let (character, after) = split_reference(rest)?;
-        self.go_on_at(after);
-        Ok(Token::Character(character))
+/// What quick-xml itself refuses at `rest`: an attempt at what is restricted, or XML that is not well-formed.
+fn refusal(error: &Error, rest: &str) -> XmlError {
+    if rest.starts_with("<!") && !rest.starts_with("<![CDATA[") {
+        return XmlError::Restricted("comment or document type");
     }
-
-    /// CharData (production 14).
-    fn text(&mut self, rest: &'a str) -> Result<Token<'a>, XmlError> {
-        let end = memchr2(b'<', b'&', rest.as_bytes()).unwrap_or(rest.len());
-        let (text, after) = rest.split_at_checked(end).unwrap_or((rest, ""));
-        if memchr(b'>', text.as_bytes()).is_some()
-            && memmem::find(text.as_bytes(), b"]]>").is_some()
-        {
-            return Err(XmlError::NotWellFormed("']]>' in text"));
-        }
-        self.go_on_at(after);
-        Ok(Token::Text(text))
-    }
+    XmlError::NotWellFormed(match error {
+        Error::IllFormed(IllFormedError::MismatchedEndTag { .. }) => "end tag of another element",
+        Error::IllFormed(IllFormedError::UnmatchedEndTag(_)) => "end tag without a start tag",
+        Error::IllFormed(IllFormedError::UnclosedReference) => "ampersand that begins no reference",
+        Error::Syntax(_) => "markup without an end",
+        _ => "illegal markup",
+    })
 }
 
 /// Bytes of bearable number which are UTF-8 and hold only characters that XML allows.
