@@ -1,5 +1,6 @@
 //! Reading a stanza from the bytes of a stream.
 
+use super::payload::TRUSTED;
 use super::{IqType, Kind, MessageType, PayloadName, PresenceType, Stanza};
 use crate::{Condition, Jid, StanzaError, ns};
 use bytes::Bytes;
@@ -63,19 +64,9 @@ impl Stanza {
             return read(&frame, &top);
         }
         let anew = Element::parse(&frame, namespaces, limits)?.to_bytes(ns::CLIENT);
-        // What was added are declarations; the content has passed the limits of its stream.
+        // What was added are declarations; the rest has passed the limits of its stream.
         let namespaces = StreamNamespaces::with_default(ns::CLIENT);
-        read(
-            &anew,
-            &read_top(
-                &anew,
-                &namespaces,
-                &Limits {
-                    max_stanza_bytes: usize::MAX,
-                    ..*limits
-                },
-            )?,
-        )
+        read(&anew, &read_top(&anew, &namespaces, &TRUSTED)?)
     }
 }
 

@@ -5,7 +5,7 @@ use crate::ns;
 use rookery_xml::{Element, Limits, StreamNamespaces, XmlError};
 
 /// Limits for XML that has passed the limits of its stream before, or that this server wrote.
-const TRUSTED: Limits = Limits {
+pub(super) const TRUSTED: Limits = Limits {
     max_stanza_bytes: usize::MAX,
     max_depth: usize::MAX,
     max_attributes: usize::MAX,

@@ -116,3 +116,23 @@ fn stream_whose_content_has_a_prefix_is_understood_by_rfc_6120_s4_8_5() {
         "Art thou not Romeo?"
     );
 }
+
+#[test]
+fn what_is_written_anew_may_have_more_declarations_than_its_stream_allows() {
+    let header =
+        b"<s:s xmlns:s='http://etherx.jabber.org/streams' xmlns='jabber:client' xmlns:p='urn:p'>";
+    let namespaces = rookery_xml::read_header(header, &Limits::default())
+        .unwrap()
+        .namespaces;
+    let limits = Limits {
+        max_attributes: 2,
+        ..Limits::default()
+    };
+    let xml = "<message><x p:a='1' p:b='2'/></message>";
+    let stanza = Stanza::parse(Bytes::from_static(xml.as_bytes()), &namespaces, &limits).unwrap();
+    assert!(
+        written(&stanza).contains("='urn:p'"),
+        "{}",
+        written(&stanza)
+    );
+}
