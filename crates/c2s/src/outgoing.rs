@@ -9,10 +9,12 @@ use rookery_stanza::Kind;
 /// Plain text is passed to the transport in pieces of about this size: one TLS record.
 const PIECE: usize = 16 * 1024;
 
-/// The queue of one connection. What lies in it is bounded by the session's budget.
+/// The queue of one connection. The session's budget bounds the stanzas in it; of what the stream itself says
+/// there is little as long as no more is read from a client that leaves it unread.
 #[derive(Debug, Default)]
 pub(crate) struct Outgoing {
     queue: VecDeque<Item>,
+    raw_bytes: usize,
     // Deliveries whose bytes the transport has, but the socket may not have taken.
     in_transport: Vec<Delivery>,
     in_transport_bytes: usize,
@@ -40,6 +42,7 @@ pub(crate) struct Flushed {
 impl Outgoing {
     /// Queues bytes of the stream itself: headers, features, errors, keepalives.
     pub(crate) fn push_raw(&mut self, bytes: Bytes) {
+        self.raw_bytes += bytes.len();
         self.queue.push_back(Item::Raw(bytes));
     }
 
@@ -52,12 +55,20 @@ impl Outgoing {
         self.queue.is_empty()
     }
 
+    /// How many bytes of the stream itself wait.
+    pub(crate) fn raw_bytes(&self) -> usize {
+        self.raw_bytes
+    }
+
     /// Writes the next piece of the queue into `plaintext`.
     pub(crate) fn next_piece(&mut self, plaintext: &mut Vec<u8>) {
         while plaintext.len() < PIECE {
             match self.queue.pop_front() {
                 None => break,
-                Some(Item::Raw(bytes)) => plaintext.extend_from_slice(&bytes),
+                Some(Item::Raw(bytes)) => {
+                    self.raw_bytes -= bytes.len();
+                    plaintext.extend_from_slice(&bytes);
+                }
                 Some(Item::Delivery(delivery)) => {
                     delivery.stanza.write(plaintext);
                     self.in_transport_bytes += delivery.stanza.size();
@@ -90,6 +101,7 @@ impl Outgoing {
     /// that does not read is told of its end without the rest.
     pub(crate) fn set_aside(&mut self) {
         let queue = std::mem::take(&mut self.queue);
+        self.raw_bytes = 0;
         let deliveries = queue.into_iter().filter_map(|item| match item {
             Item::Delivery(delivery) => Some(delivery),
             Item::Raw(_) => None,

@@ -188,8 +188,12 @@ impl Actor for SessionActor {
 impl Handler<Bound> for SessionActor {
     type Result = ();
 
-    fn handle(&mut self, Bound(jid): Bound, _: &mut Self::Context) {
+    fn handle(&mut self, Bound(jid): Bound, ctx: &mut Self::Context) {
         self.session.bind(jid);
+        if self.closed {
+            // The connection ended while it waited for the resource.
+            self.unbind(Vec::new(), ctx);
+        }
     }
 }
 

@@ -1,9 +1,8 @@
 //! Carries out what a stream wants done.
 
 use actix::ActorContext;
-use rookery_delivery::Delivery;
 use rookery_session::FromClient;
-use rookery_stanza::{Stanza, StreamCondition, StreamError};
+use rookery_stanza::{Stanza, StanzaFault, StreamCondition, StreamError};
 use rookery_stream::{Effect, Ending, Input};
 
 use super::{Connection, Ctx, Phase};
@@ -17,10 +16,7 @@ impl Connection {
             match effect {
                 Effect::Stanza(stanza) => stanzas.push(stanza),
                 Effect::Send(bytes) => self.outgoing.push_raw(bytes),
-                Effect::StanzaFault(fault) => {
-                    let reply = fault.reply().map(Delivery::from);
-                    self.outgoing.push(reply.into_iter().collect());
-                }
+                Effect::StanzaFault(fault) => self.refuse(&fault),
                 Effect::StartTls => self.start_tls(ctx),
                 Effect::Sasl(request) => self.sasl(request, ctx),
                 Effect::Authenticated(account) => self.authenticated(&account, ctx),
@@ -37,6 +33,16 @@ impl Connection {
             }
         }
         self.submit(stanzas, ctx);
+    }
+
+    /// Answers a stanza that could not be read. The answer does not come from the session, and takes nothing
+    /// from its budget.
+    fn refuse(&mut self, fault: &StanzaFault) {
+        if let Some(reply) = fault.reply() {
+            let mut bytes = Vec::new();
+            reply.write(&mut bytes);
+            self.outgoing.push_raw(bytes.into());
+        }
     }
 
     /// What was queued in clear goes out before TLS begins.

@@ -199,11 +199,11 @@ impl Connection {
 
     /// Whether so much waits for the client that it shall read before it is listened to.
     fn writes_first(&self) -> bool {
-        let queued = self
+        let stanzas = self
             .attached
             .as_ref()
-            .map(|attached| attached.budget.queued());
-        queued.is_some_and(|queued| queued >= WRITE_FIRST)
+            .map_or(0, |attached| attached.budget.queued());
+        stanzas.saturating_add(self.outgoing.raw_bytes()) >= WRITE_FIRST
     }
 
     /// Gives the stream what arrived, in plain text.

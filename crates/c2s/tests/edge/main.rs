@@ -156,6 +156,21 @@ fn what_a_client_says_while_it_has_much_to_read_is_heard_once_it_has_read() {
 }
 
 #[test]
+fn nothing_is_read_from_a_client_that_leaves_the_answers_to_its_faults_unread() {
+    let fixture = Fixture::start(|_| {});
+    let mut client = fixture.client();
+    client.log_in();
+    client.set_write_timeout(Duration::from_secs(1));
+    // A recipient that is none; each answer is far longer.
+    let faults = "<message to='@'/>".repeat(4_000);
+    let mut sent = 0;
+    while client.try_send(&faults) {
+        sent += 1;
+        assert!(sent < 2_000, "136 MB are read, and their answers are kept");
+    }
+}
+
+#[test]
 fn what_a_client_says_last_is_handed_over_before_its_session_ends() {
     let fixture = Fixture::start(|_| {});
     let mut client = fixture.client();

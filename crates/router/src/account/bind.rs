@@ -125,11 +125,18 @@ impl Account {
         self.replay_to_any(step);
     }
 
-    /// Gives a resource that became free to the session that waits for it.
+    /// Gives a resource that became free to the session that waits for it, unless the account was removed in
+    /// the meantime.
     fn admit_next(&mut self, jid: &Jid, out: &mut Effects) {
-        if let Some(at) = self.pending.iter().position(|pending| pending.jid == *jid) {
-            let next = self.pending.swap_remove(at);
+        let Some(at) = self.pending.iter().position(|pending| pending.jid == *jid) else {
+            return;
+        };
+        let next = self.pending.swap_remove(at);
+        if self.exists() {
             self.admit(next.session, next.jid, out);
+        } else {
+            let error = Box::new(Condition::NotAllowed.into());
+            out.push(Effect::Bound(next.session, Err(error)));
         }
     }
 

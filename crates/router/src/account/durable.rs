@@ -1,8 +1,7 @@
 //! What follows when the store has answered.
 
-use rookery_stanza::{ParseError, Stanza, ns};
+use rookery_stanza::{ParseError, Stanza};
 use rookery_storage::Queued;
-use rookery_xml::{Limits, StreamNamespaces};
 
 use super::Account;
 use super::effect::{Change, Effects, Step, Write};
@@ -64,14 +63,5 @@ pub(super) fn write(stanza: &Stanza) -> Vec<u8> {
 
 /// A stanza that was stored.
 pub(super) fn read(xml: Vec<u8>) -> Result<Stanza, ParseError> {
-    // It has passed the limits of the stream that it came from.
-    let limits = Limits {
-        max_stanza_bytes: usize::MAX,
-        ..Limits::default()
-    };
-    Stanza::parse(
-        xml.into(),
-        &StreamNamespaces::with_default(ns::CLIENT),
-        &limits,
-    )
+    Stanza::parse_again(xml.into())
 }

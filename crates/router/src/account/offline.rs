@@ -230,6 +230,7 @@ impl Account {
                 stored: more,
                 replay: None,
             };
+            self.replay_to_any(step);
         }
     }
 

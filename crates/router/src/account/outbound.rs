@@ -84,6 +84,10 @@ impl Account {
                 }
                 self.pass_on(stanza, to, scene, step);
             }
+            // The answer is still to come; that there is none tells nothing of whether there is such an account.
+            Kind::Presence(PresenceType::Probe) if self.roster.waits_for(to) => {
+                step.now().ignore(&stanza);
+            }
             Kind::Presence(PresenceType::Probe | PresenceType::Error) => {
                 self.pass_on(stanza, to, scene, step);
             }

@@ -31,21 +31,21 @@ impl HomeShard {
     /// Handles one message to its end.
     fn handle_with(&mut self, context: &mut Context<Self>, work: impl FnOnce(&mut Self)) {
         self.now = self.clock.unix_millis();
-        let waited = self.outbox.is_waiting;
         work(self);
         self.finish();
-        if self.outbox.is_waiting && !waited {
-            context.run_later(RETRY, Self::retry);
-        }
+        self.try_again(context);
     }
 
-    /// Tries hops again that a full mailbox refused.
-    fn retry(&mut self, context: &mut Context<Self>) {
-        self.send_hops();
-        self.finish();
-        if self.outbox.is_waiting {
-            context.run_later(RETRY, Self::retry);
+    /// Sees to it that hops which a full mailbox refused are tried again.
+    fn try_again(&mut self, context: &mut Context<Self>) {
+        if !self.outbox.is_waiting || self.outbox.has_timer {
+            return;
         }
+        self.outbox.has_timer = true;
+        context.run_later(RETRY, |shard, context| {
+            shard.outbox.has_timer = false;
+            shard.handle_with(context, |_| {});
+        });
     }
 }
 

@@ -31,6 +31,8 @@ pub(super) struct Outbox {
     hops: Vec<Vec<Parcel>>,
     /// Something waits for a shard whose mailbox was full.
     pub(super) is_waiting: bool,
+    /// It will be tried again.
+    pub(super) has_timer: bool,
 }
 
 // === impl Outbox ===

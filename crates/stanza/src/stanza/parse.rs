@@ -63,10 +63,18 @@ impl Stanza {
         if top.plain && top.borrowed_prefixes.is_empty() {
             return read(&frame, &top);
         }
-        let anew = Element::parse(&frame, namespaces, limits)?.to_bytes(ns::CLIENT);
         // What was added are declarations; the rest has passed the limits of its stream.
+        Self::parse_again(Element::parse(&frame, namespaces, limits)?.to_bytes(ns::CLIENT))
+    }
+
+    /// Reads what [`write`](Self::write) wrote. It has passed the limits of the stream that it came from; what
+    /// the server added since, such as the sender, shall not make it unreadable.
+    ///
+    /// # Errors
+    /// See [`ParseError`].
+    pub fn parse_again(written: Bytes) -> Result<Self, ParseError> {
         let namespaces = StreamNamespaces::with_default(ns::CLIENT);
-        read(&anew, &read_top(&anew, &namespaces, &TRUSTED)?)
+        read(&written, &read_top(&written, &namespaces, &TRUSTED)?)
     }
 }
 

@@ -71,6 +71,13 @@ impl Roster {
             .is_some_and(|item| item.pending_in.is_some())
     }
 
+    /// Whether the account has asked for the presence of `jid` and waits for an answer.
+    pub(super) fn waits_for(&self, jid: &Jid) -> bool {
+        self.items
+            .get(jid.bare_str())
+            .is_some_and(|item| item.pending_out)
+    }
+
     /// Everybody who receives the account's presence.
     pub(super) fn subscribers(&self) -> impl Iterator<Item = Jid> {
         self.items

@@ -2,7 +2,7 @@
 
 use rookery_stanza::{Condition, ErrorType};
 
-use super::world::{World, jid};
+use super::world::{World, bare, jid};
 use crate::config::{Config, Conflict};
 
 fn with(resource_conflict: Conflict) -> World {
@@ -108,6 +108,18 @@ fn too_many_resources_are_refused_by_s7_6_2_1() {
         None,
         "one that takes another's place is no third"
     );
+}
+
+#[test]
+fn nobody_inherits_the_resource_of_an_account_that_was_removed() {
+    let mut world = with(Conflict::TerminateOld);
+    world.connect("juliet@example.com/balcony");
+    let new = world.bind("juliet@example.com", Some("balcony"));
+    let account = world.accounts.get_mut(&bare("juliet@example.com"));
+    account.unwrap().load(None);
+    world.disconnect("juliet@example.com/balcony", vec![]);
+    let error = world.bound[&new].clone().unwrap_err();
+    assert_eq!(error.condition, Condition::NotAllowed);
 }
 
 #[test]

@@ -204,3 +204,44 @@ fn a_message_with_its_own_delay_note_gets_no_second_one() {
         "{received:?}"
     );
 }
+
+#[test]
+fn a_message_with_as_many_attributes_as_there_may_be_is_kept_and_read() {
+    let mut world = world();
+    let attributes: Vec<_> = (0..62).map(|at| format!("a{at}=''")).collect();
+    let attributes = attributes.join(" ");
+    world.send(
+        ROMEO,
+        &format!(
+            "<message to='juliet@example.com' type='chat' {attributes}><body>1</body></message>"
+        ),
+    );
+    assert_eq!(kept(&world), 1);
+    world.connect(JULIET);
+    world.send(JULIET, "<presence/>");
+    assert_eq!(numbers(&world.deliveries(JULIET)), [1]);
+}
+
+#[test]
+fn what_a_resource_no_longer_wants_goes_on_to_another() {
+    const CHAMBER: &str = "juliet@example.com/chamber";
+    let mut world = world();
+    for body in 0..100 {
+        send(&mut world, body);
+    }
+    world.connect(JULIET);
+    world.send(JULIET, "<presence/>");
+    let page = world.deliveries(JULIET);
+    let last = page
+        .iter()
+        .filter_map(|delivery| delivery.position)
+        .next_back();
+    world.login(CHAMBER);
+    world.send(JULIET, "<presence><priority>-1</priority></presence>");
+    world.confirm(JULIET, last.unwrap());
+    let rest = numbers(&world.deliveries(CHAMBER));
+    assert_eq!(
+        [numbers(&page), rest].concat(),
+        (0..100).collect::<Vec<_>>()
+    );
+}

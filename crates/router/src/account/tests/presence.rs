@@ -257,3 +257,16 @@ fn directed_presence_ends_with_the_session_by_s4_6_3() {
     world.disconnect(BALCONY, vec![]);
     assert!(world.received(tybalt).is_empty());
 }
+
+#[test]
+fn a_probe_after_a_request_does_not_tell_whether_there_is_such_an_account() {
+    let mut world = World::new(&["romeo", "juliet"]);
+    world.login(ROMEO);
+    for contact in ["juliet", "nobody"] {
+        let to = format!("{contact}@example.com");
+        world.send(ROMEO, &format!("<presence type='subscribe' to='{to}'/>"));
+        world.forget();
+        world.send(ROMEO, &format!("<presence type='probe' to='{to}'/>"));
+        assert!(world.received(ROMEO).is_empty(), "{contact}");
+    }
+}
