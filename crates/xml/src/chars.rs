@@ -4,17 +4,25 @@
 ///
 /// [`Element`](crate::Element) replaces what may not; whoever writes text by other ways asks here.
 pub fn is_xml_text(text: &str) -> bool {
+    has_controls_in_xml(text).is_some()
+}
+
+/// Whether there are control characters in `text`, which are tabs and line ends then; `None` if any
+/// character may not stand in an XML document.
+pub(crate) fn has_controls_in_xml(text: &str) -> Option<bool> {
     // No early exit: this way the compiler looks at many bytes at once.
-    let found = text.bytes().fold(0, |found, b| {
-        let control = matches!(b, 0..=0x08 | 0x0B | 0x0C | 0x0E..=0x1F);
-        found | u8::from(control) | (u8::from(b == 0xEF) << 1)
-    });
-    // U+FFFE and U+FFFF are the only others that a `str` can hold, and both begin with 0xEF.
-    match found {
-        0 => true,
-        2 => !text.contains(['\u{FFFE}', '\u{FFFF}']),
-        _ => false,
+    let (lowest, highest) = text
+        .bytes()
+        .fold((u8::MAX, 0), |(low, high), b| (b.min(low), b.max(high)));
+    let has_controls = lowest < b' ';
+    if has_controls && text.bytes().any(|b| b < b' ' && !is_space(b)) {
+        return None;
     }
+    // U+FFFE and U+FFFF are the only others that a `str` can hold, and both begin with 0xEF.
+    if highest >= 0xEF && text.contains(['\u{FFFE}', '\u{FFFF}']) {
+        return None;
+    }
+    Some(has_controls)
 }
 
 /// Char (production 2).
@@ -59,15 +67,12 @@ pub(crate) fn is_ncname(name: &str) -> bool {
 
 /// Splits a QName into its prefix (empty if it has none) and its local part; `None` if it is none.
 pub(crate) fn split_qname(name: &str) -> Option<(&str, &str)> {
-    let (prefix, local) = match name.bytes().position(|b| b == b':') {
-        None => ("", name),
-        Some(0) => return None,
-        Some(colon) => {
-            let (prefix, rest) = name.split_at_checked(colon)?;
-            (prefix, rest.strip_prefix(':')?)
-        }
+    let Some(colon) = name.bytes().position(|b| b == b':') else {
+        return is_ncname(name).then_some(("", name));
     };
-    ((prefix.is_empty() || is_ncname(prefix)) && is_ncname(local)).then_some((prefix, local))
+    let (prefix, rest) = name.split_at_checked(colon)?;
+    let local = rest.strip_prefix(':')?;
+    (is_ncname(prefix) && is_ncname(local)).then_some((prefix, local))
 }
 
 /// Whether a byte can begin a name; every byte of a longer UTF-8 sequence passes here.
@@ -75,12 +80,24 @@ pub(crate) fn may_begin_name(b: u8) -> bool {
     is_ascii_name_start(b) || b == b':' || b >= 0x80
 }
 
-fn is_ascii_name_start(b: u8) -> bool {
+const fn is_ascii_name_start(b: u8) -> bool {
     b.is_ascii_alphabetic() || b == b'_'
 }
 
 fn is_ascii_name(b: u8) -> bool {
-    b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.')
+    // Looked up: names are in every tag, and this is faster than comparing.
+    #[expect(clippy::indexing_slicing, reason = "happens when this is compiled")]
+    const IN_NAMES: [bool; 256] = {
+        let mut table = [false; 256];
+        let mut b = 0;
+        while b < 128_u8 {
+            table[b as usize] =
+                is_ascii_name_start(b) || b.is_ascii_digit() || b == b'-' || b == b'.';
+            b += 1;
+        }
+        table
+    };
+    IN_NAMES.get(usize::from(b)).copied().unwrap_or_default()
 }
 
 /// NameStartChar (production 4) without the colon.

@@ -5,8 +5,8 @@ use std::borrow::Cow;
 use crate::chars::{is_space, trim_start};
 use crate::error::XmlError;
 use crate::limits::Limits;
-use crate::namespaces::{Scope, StreamNamespaces};
-use crate::reader::checked_text;
+use crate::namespaces::StreamNamespaces;
+use crate::reader::{Reader, checked_text};
 use crate::tag::{Attributes, Tag, Written};
 
 /// The start tag of a stream's root element. Whether it is a good one is for others to judge
@@ -57,7 +57,7 @@ impl Header {
 /// # Errors
 /// What is not well-formed, not UTF-8 (declared encodings count) or beyond the limits.
 pub fn read_header(bytes: &[u8], limits: &Limits) -> Result<Header, XmlError> {
-    let text = checked_text(bytes, limits)?;
+    let (text, has_controls) = checked_text(bytes, limits)?;
     let tag_text = match text
         .strip_prefix("<?xml")
         .filter(|rest| rest.starts_with(blank))
@@ -71,10 +71,14 @@ pub fn read_header(bytes: &[u8], limits: &Limits) -> Result<Header, XmlError> {
         }
         None => text,
     };
+    if tag_text.starts_with("<?") {
+        return Err(XmlError::NotWellFormed("malformed XML declaration"));
+    }
     let nothing = StreamNamespaces::default();
-    let mut scope = Scope::new(&nothing);
+    let mut reader = Reader::of_text(tag_text, has_controls, &nothing, limits)?;
     let mut tag = Tag::default();
-    if tag.read(tag_text, text.len(), 1, &mut scope, limits)? != ">" {
+    reader.advance(&mut tag)?;
+    if reader.position() != tag_text.len() || tag_text.ends_with("/>") {
         return Err(XmlError::NotWellFormed("stream header is no start tag"));
     }
     Ok(Header {
@@ -90,7 +94,7 @@ pub fn read_header(bytes: &[u8], limits: &Limits) -> Result<Header, XmlError> {
                 value: attribute.value.into_owned(),
             })
             .collect(),
-        namespaces: scope.into_stream(),
+        namespaces: reader.scope.into_stream(),
     })
 }
 
@@ -104,8 +108,7 @@ fn check_declaration(declaration: &str) -> Result<(), XmlError> {
     let ill_formed = XmlError::NotWellFormed("malformed XML declaration");
     let mut expected = ["version", "encoding", "standalone"].into_iter();
     let mut has_version = false;
-    let mut attributes = Attributes::new(declaration, declaration.len());
-    for pseudo_attribute in attributes.by_ref() {
+    for pseudo_attribute in Attributes::new(declaration, declaration.len(), true) {
         let Written {
             key,
             value: Cow::Borrowed(value),
@@ -128,9 +131,5 @@ fn check_declaration(declaration: &str) -> Result<(), XmlError> {
             _ => {}
         }
     }
-    if has_version && attributes.rest().is_empty() {
-        Ok(())
-    } else {
-        Err(ill_formed)
-    }
+    if has_version { Ok(()) } else { Err(ill_formed) }
 }

@@ -97,6 +97,7 @@ impl<'a> Scope<'a> {
 
     /// Adds a declaration made at `depth`; an empty prefix is the default namespace. That an element
     /// declares a prefix once only is checked elsewhere.
+    #[inline]
     pub(crate) fn declare(
         &mut self,
         prefix: &'a str,
@@ -129,6 +130,7 @@ impl<'a> Scope<'a> {
 
     /// What a prefix used at `depth` is bound to; an empty one asks for the default namespace,
     /// which is always bound, be it to nothing.
+    #[inline]
     pub(crate) fn resolve(
         &mut self,
         prefix: &'a str,

@@ -41,9 +41,10 @@ impl Element {
 fn build(mut reader: Reader<'_>) -> Result<Element, XmlError> {
     let mut open: Vec<Element> = Vec::new();
     let mut complete = None;
+    let mut tag = Tag::default();
     loop {
-        match (reader.advance()?, open.last_mut()) {
-            (Token::Start, _) => open.push(element(&mut reader.tag)),
+        match (reader.advance(&mut tag)?, open.last_mut()) {
+            (Token::Start, _) => open.push(element(&mut tag)),
             (Token::End, _) => {
                 let ended = open.pop();
                 match open.last_mut() {

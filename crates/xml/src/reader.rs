@@ -7,20 +7,22 @@
 use memchr::{memchr, memmem};
 use quick_xml::Reader as Pieces;
 use quick_xml::errors::{Error, IllFormedError};
-use quick_xml::events::Event;
+use quick_xml::events::{BytesStart, Event};
 
-use crate::chars::is_xml_text;
+use crate::chars::has_controls_in_xml;
 use crate::error::XmlError;
 use crate::escape::split_reference;
 use crate::limits::Limits;
 use crate::namespaces::{Scope, StreamNamespaces};
-use crate::tag::Tag;
+use crate::tag::{Attributes, Tag};
 
 /// Reads exactly one element, token by token.
 pub(crate) struct Reader<'a> {
     text: &'a str,
     pieces: Pieces<&'a [u8]>,
     limits: Limits,
+    /// There are tabs or line ends in the text.
+    has_controls: bool,
     /// Elements that are open.
     depth: usize,
     /// Where the last token began, and the next one begins.
@@ -30,15 +32,13 @@ pub(crate) struct Reader<'a> {
     complete: bool,
     /// The last start tag was that of an empty element; its end is still to be told.
     ends_at_once: bool,
-    /// The last start tag.
-    pub(crate) tag: Tag<'a>,
     pub(crate) scope: Scope<'a>,
 }
 
 /// One piece of an element.
 #[derive(Debug)]
 pub(crate) enum Token<'a> {
-    /// A start tag; it is in [`Reader::tag`].
+    /// A start tag; it is in the [`Tag`] that [`Reader::advance`] was given.
     Start,
     /// An end tag, or the end of an empty element.
     End,
@@ -52,26 +52,38 @@ pub(crate) enum Token<'a> {
 
 impl<'a> Reader<'a> {
     /// Checks size, encoding and characters of the whole, and stands before its first token.
+    #[inline]
     pub(crate) fn new(
         bytes: &'a [u8],
         namespaces: &'a StreamNamespaces,
         limits: &Limits,
     ) -> Result<Self, XmlError> {
-        let text = checked_text(bytes, limits)?;
+        let (text, has_controls) = checked_text(bytes, limits)?;
+        Self::of_text(text, has_controls, namespaces, limits)
+    }
+
+    /// The reader of a piece of text that [`checked_text`] returned.
+    #[inline]
+    pub(crate) fn of_text(
+        text: &'a str,
+        has_controls: bool,
+        namespaces: &'a StreamNamespaces,
+        limits: &Limits,
+    ) -> Result<Self, XmlError> {
         // quick-xml would skip a byte order mark, which is text here (RFC 6120 §11.6).
-        if !text.is_empty() && !text.starts_with('<') {
-            return Err(XmlError::NotWellFormed("text outside of the element"));
+        if !text.starts_with('<') {
+            return Err(XmlError::NotWellFormed("no tag"));
         }
         Ok(Self {
             text,
             pieces: Pieces::from_str(text),
             limits: *limits,
+            has_controls,
             depth: 0,
             start: 0,
             position: 0,
             complete: false,
             ends_at_once: false,
-            tag: Tag::default(),
             scope: Scope::new(namespaces),
         })
     }
@@ -91,8 +103,9 @@ impl<'a> Reader<'a> {
         self.position
     }
 
-    /// Reads the next token.
-    pub(crate) fn advance(&mut self) -> Result<Token<'a>, XmlError> {
+    /// Reads the next token. A start tag goes into `tag`.
+    #[inline]
+    pub(crate) fn advance(&mut self, tag: &mut Tag<'a>) -> Result<Token<'a>, XmlError> {
         self.start = self.position;
         if std::mem::take(&mut self.ends_at_once) {
             return Ok(self.close());
@@ -104,7 +117,11 @@ impl<'a> Reader<'a> {
         self.position = usize::try_from(self.pieces.buffer_position()).unwrap_or(usize::MAX);
         let piece = self.text.get(self.start..self.position).unwrap_or_default();
         match event {
-            Event::Start(_) | Event::Empty(_) => self.start_tag(piece),
+            Event::Start(found) => self.start_tag(&found, tag),
+            Event::Empty(found) => {
+                self.ends_at_once = true;
+                self.start_tag(&found, tag)
+            }
             Event::End(_) => Ok(self.close()),
             Event::Eof if self.complete => Ok(Token::Eof),
             Event::Eof => Err(XmlError::NotWellFormed("element without an end")),
@@ -124,7 +141,12 @@ impl<'a> Reader<'a> {
     }
 
     /// STag (production 40) or EmptyElemTag (production 44).
-    fn start_tag(&mut self, piece: &'a str) -> Result<Token<'a>, XmlError> {
+    #[inline]
+    fn start_tag(
+        &mut self,
+        found: &BytesStart<'_>,
+        tag: &mut Tag<'a>,
+    ) -> Result<Token<'a>, XmlError> {
         if self.complete {
             return Err(XmlError::NotWellFormed("more than one element"));
         }
@@ -132,15 +154,16 @@ impl<'a> Reader<'a> {
         if self.depth > self.limits.depth() {
             return Err(XmlError::TooDeep);
         }
-        let (end, depth) = (self.position, self.depth);
-        match self
-            .tag
-            .read(piece, end, depth, &mut self.scope, &self.limits)?
-        {
-            ">" => {}
-            "/>" => self.ends_at_once = true,
-            _ => return Err(XmlError::NotWellFormed("malformed tag")),
-        }
+        // What stands between the brackets, taken from the text, which lives longer than the event.
+        let begin = self.start + 1;
+        let end = begin + found.len();
+        let (name, rest) = self
+            .text
+            .get(begin..end)
+            .and_then(|inside| inside.split_at_checked(found.name().0.len()))
+            .unwrap_or_default();
+        let attributes = Attributes::new(rest, end, self.has_controls);
+        tag.read(name, attributes, self.depth, &mut self.scope, &self.limits)?;
         Ok(Token::Start)
     }
 
@@ -177,15 +200,17 @@ fn refusal(error: &Error, rest: &str) -> XmlError {
     })
 }
 
-/// Bytes of bearable number which are UTF-8 and hold only characters that XML allows.
-pub(crate) fn checked_text<'a>(bytes: &'a [u8], limits: &Limits) -> Result<&'a str, XmlError> {
+/// Bytes of bearable number which are UTF-8 and hold only characters that XML allows; and whether there
+/// are tabs or line ends among them.
+pub(crate) fn checked_text<'a>(
+    bytes: &'a [u8],
+    limits: &Limits,
+) -> Result<(&'a str, bool), XmlError> {
     if bytes.len() > limits.max_stanza_bytes {
         return Err(XmlError::TooLarge);
     }
     let text = std::str::from_utf8(bytes).map_err(|_| XmlError::NotUtf8)?;
-    if is_xml_text(text) {
-        Ok(text)
-    } else {
-        Err(XmlError::NotWellFormed("illegal character"))
-    }
+    let has_controls =
+        has_controls_in_xml(text).ok_or(XmlError::NotWellFormed("illegal character"))?;
+    Ok((text, has_controls))
 }

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
-use memchr::memchr;
+use memchr::{memchr, memchr3};
 use smallvec::SmallVec;
 
 use crate::chars::{is_space, split_before, split_qname, trim_start};
@@ -19,8 +19,6 @@ const FEW: usize = 16;
 /// A start tag that has been checked, with its names resolved.
 #[derive(Debug, Default)]
 pub(crate) struct Tag<'a> {
-    /// The name with its prefix.
-    pub(crate) written: &'a str,
     /// Empty if the name has none.
     pub(crate) prefix: &'a str,
     pub(crate) name: &'a str,
@@ -29,12 +27,14 @@ pub(crate) struct Tag<'a> {
     pub(crate) declarations: SmallVec<[Declaration<'a>; 2]>,
 }
 
-/// Reads the attributes of a tag one by one and checks their syntax, up to its end.
+/// Reads the attributes of a tag one by one and checks their syntax.
 #[derive(Debug)]
 pub(crate) struct Attributes<'a> {
     rest: &'a str,
     /// Where `rest` ends, in bytes of the whole stanza.
     end: usize,
+    /// There may be tabs or line ends in `rest`.
+    has_controls: bool,
 }
 
 /// One attribute as it is written.
@@ -50,32 +50,23 @@ pub(crate) struct Written<'a> {
 // === impl Tag ===
 
 impl<'a> Tag<'a> {
-    /// Reads the start tag with which `text` begins, of an element at `depth`, and returns what
-    /// follows: `>` or `/>` if it is right. Its declarations enter the scope. `text` ends at the
-    /// byte `end`.
+    /// Reads the start tag of an element at `depth`. Its declarations enter the scope.
     pub(crate) fn read(
         &mut self,
-        text: &'a str,
-        end: usize,
+        name: &'a str,
+        attributes: Attributes<'a>,
         depth: usize,
         scope: &mut Scope<'a>,
         limits: &Limits,
-    ) -> Result<&'a str, XmlError> {
+    ) -> Result<(), XmlError> {
         self.attributes.clear();
         self.declarations.clear();
-        let begun = text
-            .strip_prefix('<')
-            .ok_or(XmlError::NotWellFormed("no tag"))?;
-        let (name, rest) = split_before(begun, ends_name);
-        self.written = name;
         (self.prefix, self.name) = checked_name(name, limits)?;
-        let mut attributes = Attributes::new(rest, end);
-        for written in attributes.by_ref() {
+        for written in attributes {
             self.add(written?, depth, scope, limits)?;
         }
         self.namespace = scope.resolve(self.prefix, depth)?;
-        self.resolve_attributes(depth, scope)?;
-        Ok(attributes.rest())
+        self.resolve_attributes(depth, scope)
     }
 
     /// Takes up one attribute, be it a declaration or a real one.
@@ -150,10 +141,6 @@ fn has_duplicate<'n>(names: impl ExactSizeIterator<Item = (&'n str, &'n str)> + 
     false
 }
 
-fn ends_name(b: u8) -> bool {
-    is_space(b) || matches!(b, b'>' | b'/')
-}
-
 /// A name of bearable length, split into prefix and local part.
 fn checked_name<'a>(name: &'a str, limits: &Limits) -> Result<(&'a str, &'a str), XmlError> {
     if name.len() > limits.max_name_bytes {
@@ -165,24 +152,24 @@ fn checked_name<'a>(name: &'a str, limits: &Limits) -> Result<(&'a str, &'a str)
 // === impl Attributes ===
 
 impl<'a> Attributes<'a> {
-    /// `rest` is what follows the name of the tag, and ends at the byte `end`.
-    pub(crate) fn new(rest: &'a str, end: usize) -> Self {
-        Self { rest, end }
-    }
-
-    /// What was not read: all that follows the last attribute and white space.
-    pub(crate) fn rest(&self) -> &'a str {
-        self.rest
+    /// `rest` is what follows the name of the tag, up to its closing bracket, and ends at the byte `end`.
+    pub(crate) fn new(rest: &'a str, end: usize, has_controls: bool) -> Self {
+        Self {
+            rest,
+            end,
+            has_controls,
+        }
     }
 
     /// XML 1.0, productions 40 and 41: white space, name, equals sign, value in quotes.
+    #[inline]
     fn read(&mut self, begun: &'a str) -> Result<Written<'a>, XmlError> {
         if begun.len() == self.rest.len() {
             return Err(XmlError::NotWellFormed(
                 "no white space before an attribute",
             ));
         }
-        let (key, after) = split_before(begun, |b| b == b'=' || ends_name(b));
+        let (key, after) = split_before(begun, |b| b == b'=' || is_space(b));
         let after = trim_start(after)
             .strip_prefix('=')
             .map(trim_start)
@@ -191,30 +178,46 @@ impl<'a> Attributes<'a> {
             return Err(XmlError::NotWellFormed("attribute value without quotes"));
         };
         let (_, after) = after.split_at_checked(1).unwrap_or_default();
-        let end = memchr(quote, after.as_bytes())
-            .ok_or(XmlError::NotWellFormed("attribute value without an end"))?;
-        let (raw, after) = after.split_at_checked(end).unwrap_or_default();
-        let (_, rest) = after.split_at_checked(1).unwrap_or_default();
+        let (value, rest) = self.value(quote, after)?;
         self.rest = rest;
         Ok(Written {
             key,
-            value: attribute_value(raw)?,
+            value,
             range: self.end - begun.len()..self.end - rest.len(),
         })
+    }
+
+    /// The value up to `quote`, and what follows the quote.
+    #[inline]
+    fn value(&self, quote: u8, begun: &'a str) -> Result<(Cow<'a, str>, &'a str), XmlError> {
+        let bytes = begun.as_bytes();
+        let end = memchr3(quote, b'<', b'&', bytes);
+        let stands_for_itself =
+            !self.has_controls && end.is_some_and(|end| bytes.get(end) == Some(&quote));
+        let end = if stands_for_itself {
+            end
+        } else {
+            memchr(quote, bytes)
+        };
+        let (raw, rest) = end
+            .and_then(|end| begun.split_at_checked(end))
+            .and_then(|(raw, after)| Some((raw, after.split_at_checked(1)?.1)))
+            .ok_or(XmlError::NotWellFormed("attribute value without an end"))?;
+        let value = if stands_for_itself {
+            Cow::Borrowed(raw)
+        } else {
+            attribute_value(raw)?
+        };
+        Ok((value, rest))
     }
 }
 
 impl<'a> Iterator for Attributes<'a> {
     type Item = Result<Written<'a>, XmlError>;
 
+    #[inline]
     fn next(&mut self) -> Option<Self::Item> {
         let begun = trim_start(self.rest);
-        match begun.as_bytes() {
-            [] | [b'>' | b'/', ..] => {
-                self.rest = begun;
-                None
-            }
-            _ => Some(self.read(begun)),
-        }
+        (!begun.is_empty()).then(|| self.read(begun))
     }
 }

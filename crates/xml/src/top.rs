@@ -10,6 +10,7 @@ use crate::error::XmlError;
 use crate::limits::Limits;
 use crate::namespaces::StreamNamespaces;
 use crate::reader::{Reader, Token};
+use crate::tag::Tag;
 
 /// What routing needs to know of a stanza. Ranges are in bytes of the stanza.
 #[derive(Clone, Debug)]
@@ -86,8 +87,8 @@ pub fn read_top<'a>(
     limits: &Limits,
 ) -> Result<Top<'a>, XmlError> {
     let mut reader = Reader::new(stanza, namespaces, limits)?;
-    reader.advance()?;
-    let tag = std::mem::take(&mut reader.tag);
+    let mut tag = Tag::default();
+    reader.advance(&mut tag)?;
     let mut top = Top {
         plain: reader.scope.default_namespace() == tag.namespace,
         namespace: tag.namespace,
@@ -99,11 +100,12 @@ pub fn read_top<'a>(
         has_text: false,
         borrowed_prefixes: SmallVec::new(),
     };
+    let mut tag = Tag::default();
     loop {
-        match reader.advance()? {
+        match reader.advance(&mut tag)? {
             Token::Start if reader.depth() == 2 => top.children.push(Child {
-                namespace: std::mem::take(&mut reader.tag.namespace),
-                name: reader.tag.name,
+                namespace: std::mem::take(&mut tag.namespace),
+                name: tag.name,
                 range: reader.start()..reader.start(),
             }),
             Token::End if reader.depth() == 1 => {
