@@ -134,7 +134,7 @@ pub fn listen(config: Config, services: Services) -> Result<Listening, ListenErr
         session_metrics: rookery_session::Metrics::register(&services.registry),
         stream: Arc::new(config.stream),
         policy: config.starttls.starttls,
-        starttls: services.certificates.acceptor(&[ALPN]),
+        starttls: services.certificates.acceptor(&[]),
         direct: services.certificates.acceptor(&[ALPN]),
     });
     Ok(Listening {

@@ -8,7 +8,6 @@ use rookery_stanza::{BareJid, Jid, Kind, PresenceType, Stanza};
 pub struct Session {
     id: SessionId,
     bound: Option<Addresses>,
-    lang: Option<Box<str>>,
 }
 
 #[derive(Debug)]
@@ -29,13 +28,9 @@ pub struct Outbound {
 // === impl Session ===
 
 impl Session {
-    /// A session that has yet to be bound. `lang` is the default language of the client's stream.
-    pub fn new(id: SessionId, lang: Option<Box<str>>) -> Self {
-        Self {
-            id,
-            bound: None,
-            lang,
-        }
+    /// A session that has yet to be bound.
+    pub fn new(id: SessionId) -> Self {
+        Self { id, bound: None }
     }
 
     /// The home has bound `jid` to this session.
@@ -60,8 +55,8 @@ impl Session {
         })
     }
 
-    /// Stamps a stanza of the client with its true sender (RFC 6120 §8.1.2.1) and, where it has none,
-    /// with the language of the stream (§8.1.5). `None` before the session is bound.
+    /// Stamps a stanza of the client with its true sender (RFC 6120 §8.1.2.1). `None` before the session is
+    /// bound.
     pub fn stamp(&self, mut stanza: Stanza) -> Option<Outbound> {
         let bound = self.bound.as_ref()?;
         let spoofed = stanza
@@ -69,9 +64,6 @@ impl Session {
             .as_ref()
             .is_some_and(|from| from.bare() != bound.bare);
         stanza.from = Some(bound.sender(stanza.kind));
-        if stanza.lang.is_none() {
-            stanza.lang.clone_from(&self.lang);
-        }
         Some(Outbound { stanza, spoofed })
     }
 }
@@ -100,7 +92,7 @@ mod tests {
     use super::*;
 
     fn session() -> Session {
-        let mut session = Session::new(SessionId(1), Some("en".into()));
+        let mut session = Session::new(SessionId(1));
         session.bind("juliet@example.com/balcony".parse().unwrap());
         session
     }
@@ -136,18 +128,8 @@ mod tests {
     }
 
     #[test]
-    fn server_adds_the_language_of_the_stream_only_where_there_is_none_s8_1_5() {
-        let outbound = session().stamp(Stanza::message(MessageType::Chat)).unwrap();
-        assert_eq!(outbound.stanza.lang.as_deref(), Some("en"));
-        let mut message = Stanza::message(MessageType::Chat);
-        message.lang = Some("cs".into());
-        let outbound = session().stamp(message).unwrap();
-        assert_eq!(outbound.stanza.lang.as_deref(), Some("cs"));
-    }
-
-    #[test]
     fn nothing_is_stamped_before_a_resource_is_bound() {
-        let session = Session::new(SessionId(1), None);
+        let session = Session::new(SessionId(1));
         assert!(session.stamp(Stanza::message(MessageType::Chat)).is_none());
     }
 }

@@ -63,7 +63,6 @@ pub(crate) fn accept(accepted: Accepted, edge: Arc<Edge>, arbiter: usize) {
         attached: None,
         outgoing: Outgoing::default(),
         phase: Phase::Open,
-        waiting: false,
         departure: None,
         waker: None,
     };

@@ -58,7 +58,7 @@ impl Connection {
         let budget = Arc::new(Budget::new(self.edge.session.max_outgoing_bytes));
         let credit = Credit::new(self.edge.session.max_in_flight_stanzas);
         let (address, port) = SessionActor::launch(
-            Session::new(session, None),
+            Session::new(session),
             Arc::clone(&self.edge.homes),
             ctx.address().recipient(),
             Arc::clone(&budget),
@@ -73,7 +73,6 @@ impl Connection {
             over: false,
             held,
         });
-        self.waiting = true;
         let request = BindRequest {
             account,
             resource,
@@ -89,7 +88,6 @@ impl Connection {
     }
 
     fn bind_answered(&mut self, answer: Result<Jid, BindRefused>, ctx: &mut Ctx) {
-        self.waiting = false;
         match answer {
             Ok(jid) => {
                 if let Some(attached) = &self.attached

@@ -74,13 +74,11 @@ impl Connection {
             Step::Done(login, reply) if reply_wanted => self.replied(login, reply, ctx),
             Step::Done(login, _) => self.login = Some(Box::new(login)),
             Step::Pending(step) => {
-                self.waiting = true;
                 let replied =
                     |(login, reply): (Login, Reply), act: &mut ConnectionActor, ctx: &mut Ctx| {
                         let Some(connection) = &mut act.connection else {
                             return;
                         };
-                        connection.waiting = false;
                         connection.replied(login, reply, ctx);
                     };
                 ctx.spawn(wrap_future(step).map(replied));

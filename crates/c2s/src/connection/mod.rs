@@ -65,8 +65,6 @@ struct Connection {
     attached: Option<Attached>,
     outgoing: Outgoing,
     phase: Phase,
-    /// Whether an answer is awaited before anything more is read: SASL, or a resource.
-    waiting: bool,
     /// The arbiter that it is about to move to.
     departure: Option<usize>,
     waker: Option<Waker>,

@@ -106,7 +106,6 @@ impl Moving {
             attached: None,
             outgoing,
             phase: Phase::Open,
-            waiting: false,
             departure: None,
             waker: None,
         });

@@ -189,8 +189,7 @@ impl Connection {
     }
 
     fn may_read(&self, cx: &TaskContext<'_>) -> bool {
-        if self.waiting || self.departure.is_some() || matches!(self.phase, Phase::Disconnecting(_))
-        {
+        if !self.negotiation.wants_input() || matches!(self.phase, Phase::Disconnecting(_)) {
             return false;
         }
         let has_credit = |attached: &Attached| attached.credit.available(cx.waker());
