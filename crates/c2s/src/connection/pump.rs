@@ -162,6 +162,10 @@ impl Connection {
             if !self.may_read(cx) {
                 return;
             }
+            if self.negotiation.has_more() {
+                self.receive(&[], ctx);
+                continue;
+            }
             let was_handshaking = self.transport.is_handshaking();
             let read = match self.transport.poll_read(cx, &mut plaintext) {
                 Poll::Pending => return,

@@ -78,12 +78,16 @@ fn a_client_that_does_not_read_is_told_and_costs_no_more_than_its_budget() {
         taken += 1;
         assert!(taken < 1_000, "the budget does not bound");
     }
-    client.read_until("policy-violation");
+    let read = client
+        .read_until("policy-violation")
+        .matches("id='m'")
+        .count();
     drop(client);
     let undelivered = fixture.undelivered().len();
+    // What the socket had not taken may come both ways; nothing is lost.
     assert!(
-        (1..=taken).contains(&undelivered),
-        "{undelivered} of {taken}"
+        undelivered <= taken && read + undelivered >= taken,
+        "{read}, {undelivered} of {taken}"
     );
 }
 

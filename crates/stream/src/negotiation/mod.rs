@@ -23,6 +23,9 @@ use crate::input::Input;
 use crate::refusal::stream_error;
 use crate::service::{Service, TlsFacts};
 
+/// How many effects one call of [`Negotiation::receive`] has at most, give or take a few.
+const AT_ONCE: usize = 64;
+
 /// How a connection comes to be protected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Security {
@@ -59,6 +62,8 @@ pub struct Negotiation {
     binds: u32,
     /// Where the client shall go as soon as it may be told so.
     redirect: Option<Box<str>>,
+    /// Frames may be left in the buffer, since enough were taken at once.
+    has_more: bool,
     /// When the client was last heard of or probed; before it is bound, when it connected.
     since: Instant,
 }
@@ -126,6 +131,7 @@ impl Negotiation {
             authentications: 0,
             binds: 0,
             redirect: None,
+            has_more: false,
             since: now,
             config,
             service,
@@ -133,7 +139,8 @@ impl Negotiation {
         }
     }
 
-    /// Takes what the client sent, decrypted. Bytes that belong to a TLS handshake do not come here.
+    /// Takes what the client sent, decrypted. Bytes that belong to a TLS handshake do not come here. When
+    /// [`has_more`](Self::has_more) holds afterwards, it is called again before more is read.
     pub fn receive(&mut self, bytes: &[u8], now: Instant, effects: &mut Vec<Effect>) {
         match self.state {
             State::Closed | State::Handshake => return,
@@ -174,6 +181,13 @@ impl Negotiation {
             State::Closed => None,
             _ => self.since.checked_add(self.config.negotiation_timeout()),
         }
+    }
+
+    /// Whether [`receive`](Self::receive), of no bytes, may find more in what was received already. A small
+    /// stanza can cause much work, such as presence to many contacts, so that a client's turn ends after so
+    /// many and not only with what one read gave.
+    pub fn has_more(&self) -> bool {
+        self.has_more && self.reads()
     }
 
     /// Whether it is of use to read from the connection. While it is not, reading on would only fill
@@ -234,13 +248,20 @@ impl Negotiation {
         let (taken, buffered) = (self.framing.taken(), self.framing.buffered());
         match self.account {
             None => taken.saturating_add(buffered) > self.config.max_bytes_before_auth,
+            Some(_) if self.has_more => false,
             Some(_) => buffered > self.config.max_stanza_bytes.saturating_mul(2),
         }
     }
 
     /// Takes frames as long as they can be taken.
     fn read(&mut self, now: Instant, effects: &mut Vec<Effect>) {
+        let enough = effects.len().saturating_add(AT_ONCE);
+        self.has_more = false;
         while self.reads() {
+            if effects.len() >= enough {
+                self.has_more = true;
+                return;
+            }
             match self.framing.next_frame() {
                 Ok(Some(frame)) => self.frame(frame, now, effects),
                 Ok(None) => break,

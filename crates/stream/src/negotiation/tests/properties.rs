@@ -19,6 +19,11 @@ fn play(security: Security, pieces: &[&[u8]]) -> String {
         let mut effects = Vec::new();
         play.stream.receive(piece, play.now, &mut effects);
         oblige(&mut play, effects, &mut transcript);
+        while play.stream.has_more() {
+            let mut effects = Vec::new();
+            play.stream.receive(b"", play.now, &mut effects);
+            oblige(&mut play, effects, &mut transcript);
+        }
     }
     written(&transcript)
 }

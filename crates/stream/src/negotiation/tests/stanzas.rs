@@ -12,6 +12,21 @@ fn many_stanzas_come_out_of_one_read_in_order_s10_1() {
 }
 
 #[test]
+fn a_burst_is_taken_in_turns_and_in_order_s10_1() {
+    let mut play = Play::bound();
+    let each = |write: fn(u32) -> String| (0..200).map(write).collect::<Vec<_>>().concat();
+    let burst = each(|id| format!("<message id='{id}'/>"));
+    let (mut said, mut turns) = (play.hears(&burst), 1);
+    assert!(!said.contains("id='100'"), "{said}");
+    while play.stream.has_more() {
+        said += &play.hears("");
+        turns += 1;
+    }
+    assert_eq!(said, each(|id| format!("[stanza <message id='{id}'/>]")));
+    assert_eq!(turns, 4);
+}
+
+#[test]
 fn white_space_between_stanzas_is_silent_s11_7() {
     assert_eq!(Play::bound().hears(" \n\t\r\n "), "");
 }
