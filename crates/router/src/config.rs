@@ -21,6 +21,9 @@ pub struct Config {
     pub roster_groups: usize,
     /// Bytes of a contact's name, and of a group's name.
     pub roster_name_bytes: usize,
+    /// Bytes of all names and groups of one roster. A change that would exceed this is answered with
+    /// `resource-constraint`, as one that exceeds `roster_items` is.
+    pub roster_bytes: usize,
     /// Subscription requests that may wait for an answer in one account (RFC 6121 §3.1.3).
     pub subscription_requests: usize,
     /// Messages kept for one account that is away. A further one is answered with
@@ -68,6 +71,7 @@ impl Default for Config {
             roster_items: 1000,
             roster_groups: 50,
             roster_name_bytes: 1023,
+            roster_bytes: 512 * 1024,
             subscription_requests: 200,
             offline_messages: 1000,
             waiting_stanzas: 1000,

@@ -121,3 +121,9 @@ fn subscription_name(subscription: Subscription) -> &'static str {
         Subscription::Both => "both",
     }
 }
+
+/// Bytes of the name and the groups of a contact.
+pub(super) fn text_bytes(item: &RosterItem) -> usize {
+    let groups = item.groups.iter().map(String::len);
+    item.name.as_ref().map_or(0, String::len) + groups.sum::<usize>()
+}

@@ -78,6 +78,12 @@ impl Roster {
             .is_some_and(|item| item.pending_out)
     }
 
+    /// Bytes of the names and groups of all contacts but `except`.
+    pub(super) fn text_bytes(&self, except: &BareJid) -> usize {
+        let others = self.items.values().filter(|item| item.jid != *except);
+        others.map(item::text_bytes).sum()
+    }
+
     /// Everybody who receives the account's presence.
     pub(super) fn subscribers(&self) -> impl Iterator<Item = Jid> {
         self.items

@@ -101,6 +101,13 @@ impl Account {
             listed: true,
             ..before
         };
+        let bytes = self
+            .roster
+            .text_bytes(&item.jid)
+            .saturating_add(item::text_bytes(&item));
+        if bytes > scene.rules.config.roster_bytes {
+            return step.now().bounce(request, Condition::ResourceConstraint);
+        }
         let update = self.roster.put(&self.jid, item.clone(), true);
         let mut then = Effects::default();
         self.push(item::to_element(&item), &update, &mut then);

@@ -181,6 +181,36 @@ fn a_full_roster_takes_no_further_contact() {
 }
 
 #[test]
+fn names_and_groups_have_a_bound_over_the_whole_roster() {
+    let mut world = World::with(
+        &["juliet", "romeo"],
+        Config {
+            roster_bytes: 10,
+            ..Config::default()
+        },
+    );
+    world.connect(JULIET);
+    world.send(
+        JULIET,
+        &set("<item jid='nurse@example.com' name='Nurse'><group>Home</group></item>"),
+    );
+    world.forget();
+    world.send(JULIET, &set("<item jid='romeo@example.com' name='Ro'/>"));
+    assert!(world.received(JULIET)[0].contains("<resource-constraint "));
+    // An item is counted once, however often it is changed.
+    world.send(
+        JULIET,
+        &set("<item jid='nurse@example.com' name='1234567890'/>"),
+    );
+    assert!(
+        world
+            .received(JULIET)
+            .iter()
+            .any(|stanza| stanza.contains("type='result'"))
+    );
+}
+
+#[test]
 fn versions_bring_only_what_changed_in_order_by_s2_6_3() {
     let mut world = world();
     for name in ["a", "b", "c", "d"] {
