@@ -7,12 +7,19 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use futures_util::FutureExt;
-use rookery_stanza::{Condition, StanzaError};
+use rookery_stanza::{Condition, Jid, Stanza, StanzaError};
+use rookery_storage::{Datum, StoreError};
 use rookery_xml::Element;
 
 use crate::Feature;
+use crate::account::{AccountData, AccountView, Keep, Kept};
+use crate::before_login::BeforeLogin;
+use crate::filter::{StanzaFilter, Verdict};
 use crate::host::Host;
+use crate::host_handler::HostHandler;
 use crate::iq::{Answer, Erase, ErasedIqHandler, IqContext, IqHandler, IqRequest};
+use crate::order::Order;
+use crate::session_events::{PresenceEvent, SessionEvents};
 use crate::spec::Spec;
 use crate::stream_feature::{Stage, StreamFeature};
 
@@ -26,6 +33,14 @@ pub enum RegistryError {
         namespace: &'static str,
         /// The payload's name.
         name: &'static str,
+        /// The feature that came second.
+        feature: &'static str,
+    },
+    /// Two features keep records of the same kind.
+    #[error("two features keep records of the kind {kind:?}; the second is {feature}")]
+    Kind {
+        /// The kind.
+        kind: &'static str,
         /// The feature that came second.
         feature: &'static str,
     },
@@ -53,7 +68,16 @@ struct Inner {
     specs: Vec<Spec>,
     iq: HashMap<(&'static str, &'static str), Box<dyn ErasedIqHandler>>,
     stream: Vec<Box<dyn StreamFeature>>,
+    before_login: Vec<Box<dyn BeforeLogin>>,
+    filters: Vec<Box<dyn StanzaFilter>>,
+    events: Vec<Box<dyn SessionEvents>>,
+    host: Vec<Box<dyn HostHandler>>,
+    kinds: Vec<&'static str>,
+    readers: Vec<ReadData>,
 }
+
+/// Makes what a feature keeps for an account from the records of its kind.
+type ReadData = fn(&[Datum]) -> Result<Keep, StoreError>;
 
 // === impl Registry ===
 
@@ -92,6 +116,38 @@ impl Registry {
     /// Attaches an announcement among the stream features.
     pub fn stream_feature(&mut self, feature: impl StreamFeature) {
         self.inner.stream.push(Box::new(feature));
+    }
+
+    /// Attaches requests of clients that have not authenticated.
+    pub fn before_login(&mut self, handler: impl BeforeLogin) {
+        self.inner.before_login.push(Box::new(handler));
+    }
+
+    /// Attaches a filter of stanzas, behind those that are attached already.
+    pub fn filter(&mut self, filter: impl StanzaFilter) {
+        self.inner.filters.push(Box::new(filter));
+    }
+
+    /// Attaches somebody who follows the presence of sessions.
+    pub fn session_events(&mut self, events: impl SessionEvents) {
+        self.inner.events.push(Box::new(events));
+    }
+
+    /// Attaches a handler of messages and presence to a host.
+    pub fn host_handler(&mut self, handler: impl HostHandler) {
+        self.inner.host.push(Box::new(handler));
+    }
+
+    /// Has something kept in memory for each account.
+    pub fn account_data<T: AccountData>(&mut self) {
+        if self.inner.kinds.contains(&T::KIND) {
+            let (kind, feature) = (T::KIND, self.installing);
+            return self.refuse(RegistryError::Kind { kind, feature });
+        }
+        self.inner.kinds.push(T::KIND);
+        self.inner
+            .readers
+            .push(|records| T::read(records).map(Keep::new));
     }
 
     /// Remembers the first thing that does not fit.
@@ -135,6 +191,14 @@ impl Features {
                         .boxed(),
                 ))
             }
+            Ok(Some(Answer::Ordered(future))) => {
+                let contained = AssertUnwindSafe(future).catch_unwind();
+                Some(Answer::Ordered(
+                    contained
+                        .map(|outcome| outcome.unwrap_or_else(|panic| failed(panic).into()))
+                        .boxed(),
+                ))
+            }
             Ok(answer) => answer,
             Err(panic) => Some(Answer::Now(failed(panic))),
         }
@@ -146,6 +210,112 @@ impl Features {
         features
             .filter_map(|feature| feature.advertise(stage, host, self))
             .collect()
+    }
+}
+
+/// What the home of an account asks the features.
+impl Features {
+    /// The kinds of records that are read with an account.
+    pub fn data_kinds(&self) -> &[&'static str] {
+        &self.inner.kinds
+    }
+
+    /// What is kept for an account that has these records.
+    ///
+    /// # Errors
+    /// A record cannot be read.
+    pub fn keep(&self, records: &[Datum]) -> Result<Kept, StoreError> {
+        let mut kept = Kept::default();
+        for (kind, read) in self.inner.kinds.iter().zip(&self.inner.readers) {
+            let mut of_kind = records.chunk_by(|one, other| one.kind == other.kind);
+            let mine = of_kind
+                .find(|records| records.first().is_some_and(|datum| datum.kind == *kind))
+                .unwrap_or_default();
+            if !mine.is_empty() {
+                kept.apply(read(mine)?);
+            }
+        }
+        Ok(kept)
+    }
+
+    /// What the filters say of a stanza that a client of the account sent.
+    pub fn outbound(&self, stanza: &mut Stanza, account: AccountView<'_>) -> Verdict {
+        self.ask_filters(|filter| filter.outbound(stanza, account))
+    }
+
+    /// What the filters say of a stanza for the account.
+    pub fn inbound(&self, stanza: &mut Stanza, account: AccountView<'_>) -> Verdict {
+        self.ask_filters(|filter| filter.inbound(stanza, account))
+    }
+
+    /// Whether presence passes between the account and an address. A filter that fails keeps it back.
+    pub fn shares_presence(&self, with: &Jid, account: AccountView<'_>) -> bool {
+        self.inner.filters.iter().all(|filter| {
+            let asked = || filter.shares_presence(with, account);
+            catch_unwind(AssertUnwindSafe(asked)).unwrap_or(false)
+        })
+    }
+
+    /// Asks filter after filter, until one does not let the stanza pass.
+    fn ask_filters(&self, mut ask: impl FnMut(&dyn StanzaFilter) -> Verdict) -> Verdict {
+        for filter in &self.inner.filters {
+            let asked = AssertUnwindSafe(|| ask(&**filter));
+            let verdict = catch_unwind(asked)
+                .unwrap_or_else(|_| Verdict::Refuse(Condition::InternalServerError.into()));
+            if verdict != Verdict::Pass {
+                return verdict;
+            }
+        }
+        Verdict::Pass
+    }
+
+    /// What the features want done about presence that was broadcast.
+    pub fn presence(&self, event: PresenceEvent<'_>, account: AccountView<'_>) -> Vec<Order> {
+        self.react(|events| events.presence(event, account))
+    }
+
+    /// What the features want done about a client's answer to a question.
+    pub fn answered(
+        &self,
+        session: &Jid,
+        tag: &str,
+        answer: &Result<Option<Element>, StanzaError>,
+        account: AccountView<'_>,
+    ) -> Vec<Order> {
+        self.react(|events| events.answered(session, tag, answer, account))
+    }
+
+    /// The orders of all; one that fails orders nothing.
+    fn react(&self, ask: impl Fn(&dyn SessionEvents) -> Vec<Order>) -> Vec<Order> {
+        let events = self.inner.events.iter();
+        events
+            .flat_map(|events| {
+                catch_unwind(AssertUnwindSafe(|| ask(&**events))).unwrap_or_default()
+            })
+            .collect()
+    }
+
+    /// What is sent in place of a stanza to a host, an error for its sender, or `None` when nothing
+    /// understands it.
+    pub fn to_host(
+        &self,
+        stanza: &Stanza,
+        host: &Arc<Host>,
+        account: AccountView<'_>,
+    ) -> Option<Result<Vec<Stanza>, StanzaError>> {
+        self.inner.host.iter().find_map(|handler| {
+            let handled = AssertUnwindSafe(|| handler.handle(stanza, host, account));
+            catch_unwind(handled)
+                .unwrap_or_else(|_| Some(Err(Condition::InternalServerError.into())))
+        })
+    }
+
+    /// Who answers requests of this namespace before a client has authenticated.
+    pub fn before_login(&self, namespace: &str) -> Option<&dyn BeforeLogin> {
+        let handlers = self.inner.before_login.iter();
+        handlers
+            .map(AsRef::as_ref)
+            .find(|handler| handler.namespace() == namespace)
     }
 }
 

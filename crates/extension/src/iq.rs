@@ -7,8 +7,10 @@ use futures_util::future::BoxFuture;
 use rookery_stanza::{BareJid, Condition, Jid, StanzaError};
 use rookery_xml::Element;
 
+use crate::account::AccountView;
 use crate::features::Features;
 use crate::host::Host;
+use crate::order::Outcome;
 
 /// Whether something is asked or changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,6 +62,8 @@ pub struct IqContext<'a> {
     pub addressee: &'a Addressee,
     /// The host of the addressee.
     pub host: &'a Arc<Host>,
+    /// The account at whose home the request is handled: the addressed one; for a host, the sender's.
+    pub account: AccountView<'a>,
     /// Everything that is installed.
     pub features: &'a Features,
 }
@@ -70,6 +74,9 @@ pub enum Answer {
     Now(Result<Option<Element>, StanzaError>),
     /// Known after something was awaited; it holds up nothing else.
     Later(BoxFuture<'static, Result<Option<Element>, StanzaError>>),
+    /// Known after the store was asked. Whatever else happens to the account at whose home the request is
+    /// handled waits until then: what its client sends next finds the change made (RFC 6120 §10.1).
+    Ordered(BoxFuture<'static, Outcome>),
 }
 
 /// The payload of a request that a handler understands.
@@ -152,6 +159,7 @@ impl fmt::Debug for Answer {
         match self {
             Self::Now(answer) => f.debug_tuple("Now").field(answer).finish(),
             Self::Later(_) => f.write_str("Later"),
+            Self::Ordered(_) => f.write_str("Ordered"),
         }
     }
 }

@@ -6,21 +6,36 @@
 //! the [`Features`] that the homes of accounts work with. Service discovery, the protocol support table
 //! and the DOAP file are all made from the specs, so that nothing is announced that is not there.
 //!
-//! The points are a closed set: [`IqHandler`] (a request to the host or to an account) and
-//! [`StreamFeature`] (an element among the stream features). A new kind of point needs a decision
-//! record.
+//! The points are a closed set: [`IqHandler`] (a request to the host or to an account), [`StanzaFilter`]
+//! (what clients send, what comes for an account), [`SessionEvents`] (presence of sessions),
+//! [`HostHandler`] (messages to the host), [`AccountData`] (what is kept in memory for an account),
+//! [`StreamFeature`] (an element among the stream features) and [`BeforeLogin`] (requests before there is
+//! an account). What a feature wants done at an account's home it says in [`Order`]s. A new kind of point
+//! needs a decision record.
 //!
 //! This crate does not know which features there are.
 
+mod account;
+mod before_login;
 mod features;
+mod filter;
 mod host;
+mod host_handler;
 mod iq;
+mod order;
+mod session_events;
 mod spec;
 mod stream_feature;
 
+pub use account::{AccountData, AccountView, Keep, Kept};
+pub use before_login::BeforeLogin;
 pub use features::{Features, Registry, RegistryError};
+pub use filter::{StanzaFilter, Verdict};
 pub use host::{ContactKind, Contacts, Host, Hosts};
+pub use host_handler::HostHandler;
 pub use iq::{Addressee, Answer, IqContext, IqHandler, IqMethod, IqRequest, Relation, Scope};
+pub use order::{Order, Outcome, Question};
+pub use session_events::{PresenceEvent, SessionEvents};
 pub use spec::{HostForm, Identity, Spec, Standard, Status};
 pub use stream_feature::{Stage, StreamFeature};
 

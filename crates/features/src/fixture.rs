@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use rookery_extension::{
-    Addressee, Answer, ContactKind, Contacts, Features, Host, IqContext, IqMethod, Registry,
-    Relation,
+    AccountView, Addressee, Answer, ContactKind, Contacts, Features, Host, IqContext, IqMethod,
+    Kept, Registry, Relation,
 };
 use rookery_lifecycle::Clock;
 use rookery_stanza::{BareJid, Jid, StanzaError, ns};
@@ -101,11 +101,17 @@ impl Scene {
             from: &from,
             addressee,
             host,
+            account: AccountView {
+                jid: &from.bare(),
+                kept: Kept::NOTHING,
+                available: true,
+                now: 0,
+            },
             features,
         };
         match features.answer(&payload, context)? {
             Answer::Now(answer) => Some(answer),
-            Answer::Later(_) => panic!("nothing here has to wait"),
+            Answer::Later(_) | Answer::Ordered(_) => panic!("nothing here has to wait"),
         }
     }
 }

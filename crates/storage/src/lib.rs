@@ -6,6 +6,7 @@
 
 mod account;
 mod credentials;
+mod data;
 mod error;
 pub mod memory;
 mod offline;
@@ -17,6 +18,7 @@ use std::fmt;
 
 pub use account::{AccountStore, Created};
 pub use credentials::{Credentials, ScramHash, ScramKeys};
+pub use data::{AccountState, DataStore, DataUpdate, DataWrite, DataWritten, Datum, Term};
 pub use error::StoreError;
 pub use offline::{Append, Appended, OfflineMessage, OfflineStore, Queued};
 pub use roster::{

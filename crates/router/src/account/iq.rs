@@ -4,7 +4,8 @@
 
 use std::sync::Arc;
 
-use rookery_extension::{Addressee, Answer, Host, IqContext, IqMethod, Relation};
+use futures_util::FutureExt;
+use rookery_extension::{AccountView, Addressee, Answer, Host, IqContext, IqMethod, Relation};
 use rookery_stanza::{Condition, IqType, Jid, Kind, Stanza, ns};
 
 use super::effect::{Effect, Effects, Step};
@@ -61,7 +62,14 @@ impl Account {
             return step.now().bounce(stanza, Condition::ServiceUnavailable);
         };
         let addressee = Addressee::Account(self.jid.clone(), self.relation(stanza.from.as_ref()));
-        answer(stanza, &addressee, host, scene, step.now());
+        answer(
+            stanza,
+            &addressee,
+            host,
+            self.view(scene),
+            scene,
+            step.now(),
+        );
     }
 
     fn relation(&self, from: Option<&Jid>) -> Relation {
@@ -79,6 +87,7 @@ pub(super) fn answer(
     request: Stanza,
     addressee: &Addressee,
     host: &Arc<Host>,
+    account: AccountView<'_>,
     scene: &Scene<'_>,
     out: &mut Effects,
 ) {
@@ -100,12 +109,17 @@ pub(super) fn answer(
         from,
         addressee,
         host,
+        account,
         features,
     };
     match features.answer(&payload, context) {
         None => out.bounce(request, Condition::ServiceUnavailable),
         Some(Answer::Now(result)) => out.answer(request, result),
         Some(Answer::Later(future)) => out.push(Effect::Later(Box::new(request), future)),
+        Some(Answer::Ordered(future)) => {
+            let answer = future.map(|outcome| outcome.answer).boxed();
+            out.push(Effect::Later(Box::new(request), answer));
+        }
     }
 }
 

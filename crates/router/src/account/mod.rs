@@ -28,7 +28,7 @@ mod tests;
 mod undelivered;
 
 use rookery_delivery::SessionId;
-use rookery_extension::{Features, Host, Hosts};
+use rookery_extension::{AccountView, Features, Host, Hosts, Kept};
 use rookery_stanza::{BareJid, Jid};
 
 pub(crate) use durable::Stored;
@@ -80,6 +80,8 @@ pub(crate) struct Account {
     sessions: Sessions,
     pending: Vec<Pending>,
     offline: Offline,
+    /// What the features keep for it.
+    kept: Kept,
     /// How many roster pushes were made.
     pushes: u64,
     /// When the last resource became unavailable, in unix milliseconds.
@@ -98,6 +100,7 @@ impl Account {
             sessions: Sessions::default(),
             pending: Vec::new(),
             offline: Offline::default(),
+            kept: Kept::default(),
             pushes: 0,
             last_unavailable: None,
         }
@@ -160,6 +163,16 @@ impl Account {
                 batch,
             } => self.refused(session, why, batch, scene, step),
             Input::Expired(session) => self.expired(session, scene, step),
+        }
+    }
+
+    /// The account, as features see it.
+    fn view(&self, scene: &Scene<'_>) -> AccountView<'_> {
+        AccountView {
+            jid: &self.jid,
+            kept: &self.kept,
+            available: self.sessions.available().next().is_some(),
+            now: scene.now,
         }
     }
 

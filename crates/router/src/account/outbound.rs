@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use rookery_delivery::SessionKey;
-use rookery_extension::{Addressee, Host};
+use rookery_extension::{AccountView, Addressee, Host};
 use rookery_stanza::payload::delay::Delay;
 use rookery_stanza::{Condition, IqType, Jid, Kind, PresenceType, Stanza, ns};
 
@@ -32,7 +32,9 @@ impl Account {
         };
         match decide(&to, &scene.rules.hosts) {
             Destination::Account => self.sent_to_account(session, stanza, &to, scene, step),
-            Destination::Host(host) => sent_to_host(stanza, &to, &host, scene, step.now()),
+            Destination::Host(host) => {
+                sent_to_host(stanza, &to, &host, self.view(scene), scene, step.now());
+            }
             Destination::Remote => self.sent_abroad(stanza, &to, scene, step),
         }
     }
@@ -125,10 +127,17 @@ impl Account {
 }
 
 /// RFC 6120 §10.5.1 and §10.5.2: requests are answered, presence is not kept, messages are not read.
-fn sent_to_host(stanza: Stanza, to: &Jid, host: &Arc<Host>, scene: &Scene<'_>, out: &mut Effects) {
+fn sent_to_host(
+    stanza: Stanza,
+    to: &Jid,
+    host: &Arc<Host>,
+    account: AccountView<'_>,
+    scene: &Scene<'_>,
+    out: &mut Effects,
+) {
     match stanza.kind {
         Kind::Iq(kind) if kind.is_request() && to.is_bare() => {
-            iq::answer(stanza, &Addressee::Host, host, scene, out);
+            iq::answer(stanza, &Addressee::Host, host, account, scene, out);
         }
         Kind::Presence(
             PresenceType::Available

@@ -1,0 +1,38 @@
+//! The extension point for filters of stanzas at the home of an account.
+
+use rookery_stanza::{Jid, Stanza, StanzaError};
+
+use crate::account::AccountView;
+
+/// What a filter decides about a stanza.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// It goes on, with what the filter changed.
+    Pass,
+    /// It goes no further, and nobody is told.
+    Ignore,
+    /// It is returned to its sender with this error.
+    Refuse(StanzaError),
+}
+
+/// Looks at the stanzas of an account, synchronously, in the order of the catalog.
+///
+/// A filter that fails by a mistake of its own refuses the stanza with `internal-server-error`: it never
+/// lets it through.
+pub trait StanzaFilter: Send + Sync + 'static {
+    /// A stanza that a client of the account sent, its `from` stamped, before anything is decided about it.
+    fn outbound(&self, _stanza: &mut Stanza, _account: AccountView<'_>) -> Verdict {
+        Verdict::Pass
+    }
+
+    /// A stanza for the account, to its bare or a full JID, before it is delivered or kept. Also asked about
+    /// what its own clients send to it.
+    fn inbound(&self, _stanza: &mut Stanza, _account: AccountView<'_>) -> Verdict {
+        Verdict::Pass
+    }
+
+    /// Whether presence passes between the account and this address by broadcast and probe.
+    fn shares_presence(&self, _with: &Jid, _account: AccountView<'_>) -> bool {
+        true
+    }
+}
