@@ -9,9 +9,10 @@ use rookery_extension::{
 };
 use rookery_lifecycle::Clock;
 use rookery_stanza::{BareJid, Jid, StanzaError, ns};
+use rookery_storage::memory::MemoryStore;
 use rookery_xml::Element;
 
-use crate::{Config, catalog};
+use crate::{Config, Parts, catalog};
 
 /// What a request got: `None` when nothing answers it.
 pub(crate) type Got = Option<Result<Option<Element>, StanzaError>>;
@@ -37,15 +38,15 @@ impl Scene {
     }
 
     fn made(host: Host, config: &Config) -> Self {
-        let clock = Clock::system();
+        let parts = parts();
         let mut registry = Registry::new();
-        for feature in catalog(config, &clock) {
+        for feature in catalog(config, &parts) {
             registry.install(feature);
         }
         Self {
             host: Arc::new(host),
             features: registry.freeze().unwrap(),
-            clock,
+            clock: parts.clock,
         }
     }
 
@@ -113,6 +114,15 @@ impl Scene {
             Answer::Now(answer) => Some(answer),
             Answer::Later(_) | Answer::Ordered(_) => panic!("nothing here has to wait"),
         }
+    }
+}
+
+/// What features are made of in tests.
+pub(crate) fn parts() -> Parts {
+    Parts {
+        clock: Clock::system(),
+        store: Arc::new(MemoryStore::new()),
+        metrics: rookery_telemetry::Registry::new(),
     }
 }
 

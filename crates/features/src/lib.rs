@@ -19,8 +19,12 @@ mod fixture;
 #[cfg(test)]
 mod tests;
 
+use std::sync::Arc;
+
 use rookery_extension::Feature;
 use rookery_lifecycle::Clock;
+use rookery_storage::Store;
+use rookery_telemetry::Registry;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -32,8 +36,19 @@ pub struct Config {
     pub software_version: software_version::Config,
 }
 
+/// What features are made of, besides their configuration.
+#[derive(Clone, Debug)]
+pub struct Parts {
+    /// The time.
+    pub clock: Clock,
+    /// Where accounts and their records are.
+    pub store: Arc<dyn Store>,
+    /// Where they register metrics.
+    pub metrics: Registry,
+}
+
 /// All features of the server, in the order in which they are installed.
-pub fn catalog(config: &Config, clock: &Clock) -> Vec<Box<dyn Feature>> {
+pub fn catalog(config: &Config, parts: &Parts) -> Vec<Box<dyn Feature>> {
     let mut features: Vec<Box<dyn Feature>> = vec![
         Box::new(disco::Disco),
         Box::new(caps::Caps),
@@ -42,7 +57,7 @@ pub fn catalog(config: &Config, clock: &Clock) -> Vec<Box<dyn Feature>> {
         Box::new(software_version::SoftwareVersion::new(
             &config.software_version,
         )),
-        Box::new(entity_time::EntityTime::new(clock.clone())),
+        Box::new(entity_time::EntityTime::new(parts.clock.clone())),
         Box::new(session_request::SessionRequest),
         Box::new(instant_messaging::InstantMessaging),
     ];

@@ -4,7 +4,6 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use rookery_extension::{Feature, Registry, RegistryError, Spec, Standard, Status};
-use rookery_lifecycle::Clock;
 use rookery_stanza::ns;
 use rookery_xml::Element;
 
@@ -135,7 +134,7 @@ fn every_feature_lives_where_it_says() {
 #[test]
 fn every_feature_file_begins_with_its_standard() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-    for feature in catalog(&Config::default(), &Clock::system()) {
+    for feature in catalog(&Config::default(), &crate::fixture::parts()) {
         let spec = feature.spec();
         if !spec.source.starts_with("crates/features/") {
             continue;

@@ -1,11 +1,13 @@
 //! Documents that the program writes about itself: metrics, supported standards.
 
 use std::fmt::Write;
+use std::sync::Arc;
 
 use rookery_extension::Features;
 use rookery_features::support;
 use rookery_lifecycle::Clock;
-use rookery_telemetry::{Description, Kind};
+use rookery_storage::memory::MemoryStore;
+use rookery_telemetry::{Description, Kind, Registry};
 use rookery_web::process;
 use serde_json::{Value, json};
 
@@ -101,7 +103,12 @@ pub(super) fn doap() -> Result<String, Failure> {
 }
 
 fn features() -> Result<Features, StartError> {
-    run::features(&Config::default(), &Clock::system())
+    let parts = rookery_features::Parts {
+        clock: Clock::system(),
+        store: Arc::new(MemoryStore::new()),
+        metrics: Registry::new(),
+    };
+    run::features(&Config::default(), &parts)
 }
 
 /// All metrics, in the order of their names.

@@ -94,9 +94,9 @@ struct Stopwatch {
 ///
 /// # Errors
 /// When two of them do not fit together.
-pub fn features(config: &Config, clock: &Clock) -> Result<Features, StartError> {
+pub fn features(config: &Config, parts: &rookery_features::Parts) -> Result<Features, StartError> {
     let mut registry = rookery_extension::Registry::new();
-    for feature in rookery_features::catalog(&config.features, clock) {
+    for feature in rookery_features::catalog(&config.features, parts) {
         registry.install(feature);
     }
     Ok(registry.freeze()?)
@@ -120,7 +120,7 @@ impl Node {
         let store = ground.store().await?;
         watch.lap(Phase::Store);
         let arbiters = ground.threads()?;
-        let features = features(&ground.config, &ground.clock)?;
+        let features = ground.features(store.clone())?;
         let router = ground.router(features.clone(), store.clone(), &arbiters);
         watch.lap(Phase::Runtime);
         let (authenticator, operations) = ground.accounts(store.clone(), router.clone())?;
@@ -317,6 +317,16 @@ impl Ground {
             &self.clock,
             &self.registry,
         ))
+    }
+
+    /// Everything that is a feature, installed.
+    fn features(&self, store: Arc<EmbeddedStore>) -> Result<Features, StartError> {
+        let parts = rookery_features::Parts {
+            clock: self.clock.clone(),
+            store,
+            metrics: self.registry.clone(),
+        };
+        features(&self.config, &parts)
     }
 
     fn router(&self, features: Features, store: Arc<EmbeddedStore>, arbiters: &Arbiters) -> Router {
