@@ -31,7 +31,8 @@ fn profanity(stage: &Stage, authority: &Path) -> Process {
     let mut command = Command::new("script");
     command
         .args(["--quiet", "--flush", "--return", "--command"])
-        .arg("stty columns 200 rows 50; exec profanity")
+        // Without its terminal it would run on for ever, so it is never left alone for long.
+        .arg("stty columns 200 rows 50; exec timeout --foreground 300 profanity")
         .arg("/dev/null")
         .env("TERM", "xterm")
         .env("LANG", "C.UTF-8")
@@ -101,4 +102,6 @@ async fn refuses_a_server_whose_authority_it_does_not_trust() {
         stage.server.metric("rookery_users_online").await.unwrap(),
         Some(0.0)
     );
+    romeo.write("/quit\r");
+    romeo.end();
 }
