@@ -1,6 +1,8 @@
 //! Opening the file: is it ours, is it whole, is its schema known; and only then use it.
 
+use std::fs::File;
 use std::io;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -96,6 +98,14 @@ pub enum OpenError {
     Thread(#[from] io::Error),
 }
 
+/// Makes the file if it is not there, readable for this user only: it holds keys that verify passwords.
+/// SQLite gives the files beside it the same permissions.
+fn private(path: &Path) -> io::Result<()> {
+    let mut options = File::options();
+    options.write(true).create(true).truncate(false).mode(0o600);
+    options.open(path).map(drop)
+}
+
 /// Takes the lock and opens the connection that writes, with the newest schema.
 pub(crate) fn open_writer(
     path: &Path,
@@ -103,9 +113,9 @@ pub(crate) fn open_writer(
 ) -> Result<(StoreLock, Connection), OpenError> {
     let lock = StoreLock::take(path).map_err(|error| OpenError::from_lock(path, error))?;
     let failed = |doing: &str, error| OpenError::from_sqlite(path, doing, error);
-    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
-        | OpenFlags::SQLITE_OPEN_CREATE
-        | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let private = private(path);
+    private.map_err(|error| OpenError::from_lock(path, LockError::File(error)))?;
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let mut connection =
         Connection::open_with_flags(path, flags).map_err(|error| failed("opening it", error))?;
     set_up(&connection).map_err(|error| failed("setting it up", error))?;

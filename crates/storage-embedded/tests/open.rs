@@ -4,6 +4,7 @@
 
 use std::fs;
 use std::io::{Seek, SeekFrom, Write};
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -55,6 +56,21 @@ async fn a_store_in_use_names_the_process_and_is_free_after_closing() {
     );
     store.close().await;
     open(&path).unwrap().close().await;
+}
+
+#[tokio::test]
+async fn only_its_user_can_read_a_store() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("store.sqlite");
+    let store = open(&path).unwrap();
+    for file in ["store.sqlite", "store.sqlite-wal", "store.sqlite-shm"] {
+        let mode = fs::metadata(directory.path().join(file))
+            .unwrap()
+            .permissions()
+            .mode();
+        assert_eq!(mode & 0o777, 0o600, "{file}");
+    }
+    store.close().await;
 }
 
 #[tokio::test]
