@@ -149,6 +149,9 @@ pub enum Mechanism {
     ScramSha256,
     /// PLAIN (RFC 4616).
     Plain,
+    /// None at all: there is no XMPP server but a relay that moves bytes between the connections of a pair,
+    /// `crates/bench/examples/relay.rs`. For `login` (which is the TLS handshake then), `idle` and `chat`.
+    None,
 }
 
 // === impl Scenario ===
@@ -190,10 +193,21 @@ impl Options {
         if matches!(scenario, Scenario::Idle { .. }) && self.pid.is_none() {
             return Err(BenchError::Options("idle needs the server's --pid"));
         }
+        let needs_server = ring || matches!(scenario, Scenario::Churn);
+        if self.is_relay() && (needs_server || self.mode == Mode::Starttls) {
+            return Err(BenchError::Options(
+                "--mechanism none is for login, idle and chat, with --mode tls or plain",
+            ));
+        }
         if self.mode != Mode::Plain && self.ca.is_none() && !self.insecure {
             return Err(BenchError::Options("TLS needs --ca or --insecure"));
         }
         Ok(())
+    }
+
+    /// Whether there is no server but a relay that moves bytes.
+    pub(crate) fn is_relay(&self) -> bool {
+        self.mechanism == Mechanism::None
     }
 
     /// The address that the connection of an account comes from.
@@ -251,6 +265,7 @@ impl Mechanism {
             Self::ScramSha1 => "SCRAM-SHA-1",
             Self::ScramSha256 => "SCRAM-SHA-256",
             Self::Plain => "PLAIN",
+            Self::None => "no login",
         }
     }
 }
@@ -300,6 +315,18 @@ mod tests {
         let command = parse("bench login").unwrap();
         let defaults = Options::default();
         assert_eq!(format!("{:?}", command.options), format!("{defaults:?}"));
+    }
+
+    #[test]
+    fn a_relay_is_measured_without_logins() {
+        let check = |line: &str| {
+            let command = parse(line).unwrap();
+            command.options.check(command.scenario)
+        };
+        assert!(check("bench chat --mechanism none --mode plain").is_ok());
+        assert!(check("bench login --mechanism none --mode tls --insecure").is_ok());
+        assert!(check("bench chat --mechanism none --insecure").is_err());
+        assert!(check("bench presence --mechanism none --mode plain").is_err());
     }
 
     #[test]

@@ -142,16 +142,21 @@ impl Session {
     /// Opens a stream, and gives the features.
     async fn open(&mut self, domain: &str) -> Result<String, BenchError> {
         self.scanner = Scanner::new(&self.limits);
-        self.send(&format!(
-            "<?xml version='1.0'?><stream:stream to='{domain}' version='1.0' xmlns='jabber:client' \
-             xmlns:stream='http://etherx.jabber.org/streams'>"
-        ))
-        .await?;
+        self.send(&header(domain)).await?;
         self.expect("stream:features").await
+    }
+
+    /// Tells a relay which connection this is, and takes it for a stream that is open.
+    async fn greet_relay(&mut self, index: u32) -> Result<(), BenchError> {
+        self.scanner.scan(header("").as_bytes())?;
+        self.send(&format!("{index:07}\n")).await
     }
 
     /// Closes the stream, and waits for the server to do the same.
     pub(crate) async fn leave(mut self, options: &Options) -> Result<(), BenchError> {
+        if options.is_relay() {
+            return Ok(());
+        }
         let goodbye = async {
             self.send("</stream:stream>").await?;
             loop {
@@ -186,6 +191,7 @@ impl Session {
             }
             Mechanism::ScramSha1 => Hash::Sha1,
             Mechanism::ScramSha256 => Hash::Sha256,
+            Mechanism::None => return Ok(()),
         };
         let exchange = Exchange::new(hash, &user, &nonce()?);
         self.begin_sasl(name, &exchange.first()).await?;
@@ -255,6 +261,10 @@ impl Login {
             transport = tls.secure(transport).await?;
         }
         let mut session = Session::new(transport);
+        if options.is_relay() {
+            session.greet_relay(index).await?;
+            return Ok(session);
+        }
         let mut features = session.open(&options.domain).await?;
         if options.mode == Mode::Starttls
             && let Some(tls) = &self.tls
@@ -277,6 +287,14 @@ impl Login {
         }
         Ok(session)
     }
+}
+
+/// What opens a stream.
+fn header(domain: &str) -> String {
+    format!(
+        "<?xml version='1.0'?><stream:stream to='{domain}' version='1.0' xmlns='jabber:client' \
+         xmlns:stream='http://etherx.jabber.org/streams'>"
+    )
 }
 
 /// A fresh nonce.

@@ -31,7 +31,7 @@ pub(super) async fn run(
     let count = u64::try_from(sessions.len()).unwrap_or(u64::MAX);
     let mut tasks = JoinSet::new();
     for session in sessions {
-        tasks.spawn(settle(session, rest));
+        tasks.spawn(settle(session, rest, command.options.is_relay()));
     }
     let mut sessions = Vec::new();
     while let Some(session) = tasks.join_next().await {
@@ -53,8 +53,14 @@ pub(super) async fn run(
 }
 
 /// Asks for the roster, becomes available, and reads what comes for a while.
-async fn settle(mut session: Session, rest: Duration) -> Result<Session, BenchError> {
-    session.ask("roster", ROSTER).await?;
+async fn settle(
+    mut session: Session,
+    rest: Duration,
+    is_relay: bool,
+) -> Result<Session, BenchError> {
+    if !is_relay {
+        session.ask("roster", ROSTER).await?;
+    }
     session.output.extend_from_slice(b"<presence/>");
     session.flush().await?;
     let mut rest = std::pin::pin!(sleep(rest));

@@ -2,6 +2,7 @@
 //!
 //! It can be run again: accounts that have their contacts stay as they are.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use memchr::memmem;
@@ -49,34 +50,35 @@ async fn befriend(
     let users = options.users;
     let mut everybody = done.subscribe();
     session.output.extend_from_slice(b"<presence/>");
-    let mut ready = is_ready(&session.ask("roster", ROSTER).await?, options);
+    let roster = session.ask("roster", ROSTER).await?;
+    let mut ready = is_ready(&mutual(&roster), options);
+    let neighbours: Vec<String> = options
+        .neighbours(index)
+        .map(|neighbour| accounts::jid(options, neighbour))
+        .collect();
     if ready {
         done.send_modify(|done| *done += 1);
     } else {
-        for neighbour in options.neighbours(index) {
-            let jid = accounts::jid(options, neighbour);
-            let request = format!("<presence type='subscribe' to='{jid}'/>");
-            session.output.extend_from_slice(request.as_bytes());
-        }
+        subscribe(&mut session, neighbours.iter());
         session.flush().await?;
     }
     let deadline = Instant::now() + PATIENCE;
     let mut look = Instant::now() + LOOK;
     loop {
-        let mut answers = Vec::new();
-        let mut now_ready = false;
-        session.stanzas(|stanza| {
-            agree(stanza, &mut answers);
-            let text = String::from_utf8_lossy(stanza);
-            now_ready |= stanza.starts_with(b"<iq") && is_ready(&text, options);
-            Ok(())
-        })?;
-        if now_ready && !ready {
-            ready = true;
-            stage.progress.count(1);
-            done.send_modify(|done| *done += 1);
+        let roster = take(&mut session)?;
+        if let Some(roster) = roster.filter(|_| !ready) {
+            let mutual = mutual(&roster);
+            ready = is_ready(&mutual, options);
+            if ready {
+                stage.progress.count(1);
+                done.send_modify(|done| *done += 1);
+            }
+            // A server may have refused what was too much at once.
+            let missing = neighbours
+                .iter()
+                .filter(|jid| !mutual.contains(jid.as_str()));
+            subscribe(&mut session, missing);
         }
-        session.output.extend_from_slice(&answers);
         session.flush().await?;
         if *everybody.borrow_and_update() >= users {
             return session.leave(options).await;
@@ -99,11 +101,54 @@ async fn befriend(
     }
 }
 
-/// Whether a roster has all the contacts, in both directions.
-fn is_ready(roster: &str, options: &Options) -> bool {
-    let both = roster.matches("subscription='both'").count()
-        + roster.matches("subscription=\"both\"").count();
-    u32::try_from(both).is_ok_and(|both| both >= options.contacts)
+/// Agrees to what has come, and gives the roster, if that has come.
+fn take(session: &mut Session) -> Result<Option<String>, BenchError> {
+    let mut answers = Vec::new();
+    let mut roster = None;
+    session.stanzas(|stanza| {
+        agree(stanza, &mut answers);
+        // The answer to the request for it; pushes come with ids of their own (RFC 6121 §2.1.6).
+        let ids = [&b"id='roster'"[..], b"id=\"roster\""];
+        let is_answer = ids.iter().any(|id| memmem::find(stanza, id).is_some());
+        if stanza.starts_with(b"<iq") && is_answer {
+            roster = Some(String::from_utf8_lossy(stanza).into_owned());
+        }
+        Ok(())
+    })?;
+    session.output.extend_from_slice(&answers);
+    Ok(roster)
+}
+
+/// Asks for the presence of these accounts (RFC 6121 §3.1.1).
+fn subscribe<S: AsRef<str>>(session: &mut Session, accounts: impl Iterator<Item = S>) {
+    for jid in accounts {
+        let request = format!("<presence type='subscribe' to='{}'/>", jid.as_ref());
+        session.output.extend_from_slice(request.as_bytes());
+    }
+}
+
+/// The contacts in a roster whose subscription goes both ways.
+fn mutual(roster: &str) -> HashSet<&str> {
+    let items = roster.split("<item ").skip(1);
+    let items = items.filter_map(|rest| rest.split('>').next());
+    items
+        .filter(|item| attribute(item, "subscription") == Some("both"))
+        .filter_map(|item| attribute(item, "jid"))
+        .collect()
+}
+
+/// Whether these are all the contacts that an account is to have.
+fn is_ready(mutual: &HashSet<&str>, options: &Options) -> bool {
+    u32::try_from(mutual.len()).is_ok_and(|mutual| mutual >= options.contacts)
+}
+
+/// The value of an attribute in a start tag, if the tag has it.
+fn attribute<'a>(tag: &'a str, name: &str) -> Option<&'a str> {
+    let value = |quote: char| {
+        let (_, rest) = tag.split_once(&format!("{name}={quote}"))?;
+        Some(rest.split_once(quote)?.0)
+    };
+    value('\'').or_else(|| value('"'))
 }
 
 /// Answers a request to subscribe with consent (RFC 6121 §3.1.4).
@@ -113,13 +158,9 @@ fn agree(stanza: &[u8], answers: &mut Vec<u8>) {
         .any(|kind| memmem::find(stanza, kind).is_some());
     if stanza.starts_with(b"<presence") && is_request {
         let text = String::from_utf8_lossy(stanza);
-        let from = |quote: char| {
-            let (_, rest) = text.split_once(&format!(" from={quote}"))?;
-            Some(rest.split_once(quote)?.0.to_owned())
-        };
-        if let Some(from) = from('\'').or_else(|| from('"')) {
-            answers
-                .extend_from_slice(format!("<presence type='subscribed' to='{from}'/>").as_bytes());
+        if let Some(from) = attribute(&text, " from") {
+            let consent = format!("<presence type='subscribed' to='{from}'/>");
+            answers.extend_from_slice(consent.as_bytes());
         }
     }
 }
@@ -148,8 +189,14 @@ mod tests {
             contacts: 2,
             ..Options::default()
         };
-        let [both, to] = ["<item subscription='both'/>", "<item subscription=\"to\"/>"];
-        assert!(is_ready(&format!("{both}{to}{both}"), &options));
-        assert!(!is_ready(&format!("{both}{to}"), &options));
+        let [first, to, second] = [
+            "<item jid='a@b' subscription='both'/>",
+            "<item subscription=\"to\" jid=\"c@d\"/>",
+            "<item subscription=\"both\" jid=\"e@f\"><group>g</group></item>",
+        ];
+        let ready = |roster: &str| is_ready(&mutual(roster), &options);
+        assert!(ready(&format!("{first}{to}{second}")));
+        assert!(!ready(&format!("{first}{to}")));
+        assert!(!ready(&format!("{first}{first}")));
     }
 }
