@@ -20,7 +20,7 @@ label! {
 label! {
     /// Why a connection ended.
     pub enum CloseReason("reason") {
-        /// The client closed its stream.
+        /// The client closed its stream, or its side of the connection.
         Client = "client",
         /// The client sent what the stream does not allow.
         StreamError = "stream_error",

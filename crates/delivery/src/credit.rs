@@ -6,14 +6,24 @@ use std::task::Waker;
 
 use futures_util::task::AtomicWaker;
 
-/// Counts the stanzas of one connection that are on their way inside the server.
+/// Counts the stanzas of one connection that are on their way inside the server, and their bytes.
 ///
 /// The connection reads from its socket only while there is credit; TCP does the rest.
 #[derive(Debug)]
 pub struct Credit {
-    in_flight: AtomicUsize,
-    limit: usize,
+    stanzas: AtomicUsize,
+    bytes: AtomicUsize,
+    limit: Load,
     waker: AtomicWaker,
+}
+
+/// How much is in flight, or may be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Load {
+    /// Stanzas.
+    pub stanzas: usize,
+    /// Their bytes.
+    pub bytes: usize,
 }
 
 /// Stands for stanzas in flight; when the last clone is dropped, they are settled.
@@ -25,16 +35,17 @@ pub struct Permit {
 #[derive(Debug)]
 struct Held {
     credit: Arc<Credit>,
-    stanzas: usize,
+    load: Load,
 }
 
 // === impl Credit ===
 
 impl Credit {
-    /// Credit for `limit` stanzas in flight.
-    pub fn new(limit: usize) -> Arc<Self> {
+    /// Credit for as many stanzas and bytes in flight as `limit` says.
+    pub fn new(limit: Load) -> Arc<Self> {
         Arc::new(Self {
-            in_flight: AtomicUsize::new(0),
+            stanzas: AtomicUsize::new(0),
+            bytes: AtomicUsize::new(0),
             limit,
             waker: AtomicWaker::new(),
         })
@@ -43,38 +54,46 @@ impl Credit {
     /// Whether more may be read. Registers `waker` first, so that credit given back between the
     /// question and the answer is not missed.
     pub fn available(&self, waker: &Waker) -> bool {
-        if self.in_flight.load(Ordering::Acquire) < self.limit {
+        if self.is_within_limit() {
             return true;
         }
         self.waker.register(waker);
-        self.in_flight.load(Ordering::Acquire) < self.limit
+        self.is_within_limit()
     }
 
     /// Takes credit for a batch that was read; it may overdraw by one batch.
-    pub fn take(self: &Arc<Self>, stanzas: usize) -> Permit {
-        self.in_flight.fetch_add(stanzas, Ordering::AcqRel);
+    pub fn take(self: &Arc<Self>, load: Load) -> Permit {
+        self.stanzas.fetch_add(load.stanzas, Ordering::AcqRel);
+        self.bytes.fetch_add(load.bytes, Ordering::AcqRel);
         Permit {
             _held: Arc::new(Held {
                 credit: Arc::clone(self),
-                stanzas,
+                load,
             }),
         }
     }
 
-    /// Stanzas in flight now.
-    pub fn in_flight(&self) -> usize {
-        self.in_flight.load(Ordering::Acquire)
+    /// What is in flight now.
+    pub fn in_flight(&self) -> Load {
+        Load {
+            stanzas: self.stanzas.load(Ordering::Acquire),
+            bytes: self.bytes.load(Ordering::Acquire),
+        }
+    }
+
+    fn is_within_limit(&self) -> bool {
+        let Load { stanzas, bytes } = self.in_flight();
+        stanzas < self.limit.stanzas && bytes < self.limit.bytes
     }
 }
 
 impl Drop for Held {
     fn drop(&mut self) {
-        let before = self
-            .credit
-            .in_flight
-            .fetch_sub(self.stanzas, Ordering::AcqRel);
-        if before >= self.credit.limit {
-            self.credit.waker.wake();
+        let (credit, load) = (&self.credit, self.load);
+        let stanzas = credit.stanzas.fetch_sub(load.stanzas, Ordering::AcqRel);
+        let bytes = credit.bytes.fetch_sub(load.bytes, Ordering::AcqRel);
+        if stanzas >= credit.limit.stanzas || bytes >= credit.limit.bytes {
+            credit.waker.wake();
         }
     }
 }
@@ -83,11 +102,26 @@ impl Drop for Held {
 mod tests {
     use super::*;
 
+    const fn load(stanzas: usize, bytes: usize) -> Load {
+        Load { stanzas, bytes }
+    }
+
+    #[test]
+    fn few_large_stanzas_use_up_credit_as_many_small_ones_do() {
+        let credit = Credit::new(load(10, 1_000));
+        let waker = futures_util::task::noop_waker();
+        let large = credit.take(load(1, 1_000));
+        assert!(!credit.available(&waker));
+        drop(large);
+        assert!(credit.available(&waker));
+        assert_eq!(credit.in_flight(), load(0, 0));
+    }
+
     #[test]
     fn credit_returns_when_the_last_clone_is_dropped() {
-        let credit = Credit::new(2);
+        let credit = Credit::new(load(2, 1_000));
         let waker = futures_util::task::noop_waker();
-        let permit = credit.take(3);
+        let permit = credit.take(load(3, 300));
         let copy = permit.clone();
         assert!(!credit.available(&waker));
         drop(permit);

@@ -14,6 +14,6 @@ mod home;
 mod session;
 
 pub use budget::Budget;
-pub use credit::{Credit, Permit};
+pub use credit::{Credit, Load, Permit};
 pub use home::{BindRefused, BindRequest, Homes, Overloaded};
 pub use session::{Close, Delivery, Refusal, Refused, SessionId, SessionKey, SessionPort};

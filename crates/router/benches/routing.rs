@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use actix_rt::{Arbiter, System, SystemRunner};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use rookery_delivery::{
-    BindRequest, Close, Credit, Delivery, Homes, Refused, SessionId, SessionKey, SessionPort,
+    BindRequest, Close, Credit, Delivery, Homes, Load, Refused, SessionId, SessionKey, SessionPort,
 };
 use rookery_extension::{Contacts, Features, Host, Hosts};
 use rookery_lifecycle::{Clock, TaskScope};
@@ -107,7 +107,10 @@ impl Net {
     /// Sends a batch and waits until all of it has arrived.
     fn send(&self, from: &SessionKey, batch: Vec<Stanza>, port: &Port, credit: &Arc<Credit>) {
         let goal = port.stanzas.load(Ordering::Relaxed) + batch.len();
-        let permit = credit.take(batch.len());
+        let permit = credit.take(Load {
+            stanzas: batch.len(),
+            bytes: batch.iter().map(Stanza::size).sum(),
+        });
         self.router.submit(from, batch, permit).unwrap();
         self.system.block_on(async {
             while port.stanzas.load(Ordering::Relaxed) < goal {
@@ -152,7 +155,10 @@ fn routing(criterion: &mut Criterion) {
         let mut net = Net::new(2);
         let (romeo, _) = net.connect(0, 0);
         let (juliet, port) = net.connect(arbiter, from);
-        let credit = Credit::new(BATCH);
+        let credit = Credit::new(Load {
+            stanzas: BATCH,
+            bytes: 1 << 20,
+        });
         let stanza = message(&juliet);
         group.bench_function(name, |bencher| {
             bencher.iter(|| net.send(&romeo, vec![stanza.clone(); BATCH], &port, &credit));

@@ -4,9 +4,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix::dev::SendError;
-use actix::{Actor, Addr, AsyncContext, Context, Handler, Message, Recipient};
-use rookery_delivery::{Budget, Close, Delivery, Homes, Permit, SessionId, SessionKey};
-use rookery_stanza::{Condition, Jid, Stanza, StanzaError};
+use actix::fut::wrap_future;
+use actix::{Actor, ActorFutureExt, Addr, AsyncContext, Context, Handler, Message, Recipient};
+use rookery_delivery::{
+    BindRefused, BindRequest, Budget, Close, Delivery, Homes, Permit, SessionId, SessionKey,
+};
+use rookery_stanza::{BareJid, Condition, Jid, Stanza, StanzaError};
 
 use crate::metrics::{Direction, Limiter, Metrics};
 use crate::port::Port;
@@ -19,10 +22,13 @@ const RETRY: Duration = Duration::from_millis(20);
 
 /// A session as an actor.
 ///
-/// It ends by itself when nobody can reach it any more: its connection is gone and the home has let go
+/// It asks the home for its resource itself, so that it learns of it and gives it back even when its
+/// connection ends in the meantime. It ends by itself when nobody can reach it any more: its connection is gone and the home has let go
 /// of its port. What the home delivered in between goes back to the home.
 pub struct SessionActor {
     session: Session,
+    // What it asks the home for when it starts.
+    wanted: Option<Wanted>,
     homes: Arc<dyn Homes>,
     connection: Recipient<ToConnection>,
     budget: Arc<Budget>,
@@ -33,20 +39,26 @@ pub struct SessionActor {
     late: Vec<Delivery>,
 }
 
+/// The resource that a client asks for (RFC 6120 §7).
+#[derive(Clone, Debug)]
+pub struct Wanted {
+    /// The authenticated account.
+    pub account: BareJid,
+    /// The resource, not yet prepared; `None` lets the server choose.
+    pub resource: Option<String>,
+}
+
 /// For the connection: what its client shall receive, or how its stream shall end.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
 pub enum ToConnection {
+    /// The home has answered, once: the JID that is bound, or why none is.
+    Bound(Result<Jid, BindRefused>),
     /// Stanzas for the client, in order.
     Deliver(Vec<Delivery>),
     /// The stream shall be closed.
     Close(Close),
 }
-
-/// From the connection: the home has bound this JID.
-#[derive(Debug, Message)]
-#[rtype(result = "()")]
-pub struct Bound(pub Jid);
 
 /// From the connection: what the client sent, in order.
 #[derive(Debug, Message)]
@@ -90,33 +102,78 @@ pub(crate) struct Released;
 // === impl SessionActor ===
 
 impl SessionActor {
-    /// Starts a session on this arbiter; gives its address and its port for the home.
+    /// Starts a session on this arbiter, which asks for its resource at once.
     pub fn launch(
         session: Session,
+        wanted: Wanted,
         homes: Arc<dyn Homes>,
         connection: Recipient<ToConnection>,
         budget: Arc<Budget>,
         metrics: Metrics,
-    ) -> (Addr<Self>, Arc<Port>) {
-        let (for_port, counts) = (Arc::clone(&budget), metrics.clone());
-        let (closed, late) = (false, Vec::new());
-        let address = Self {
+    ) -> Addr<Self> {
+        Self {
             session,
+            wanted: Some(wanted),
             homes,
             connection,
             budget,
             metrics,
-            closed,
-            late,
+            closed: false,
+            late: Vec::new(),
         }
-        .start();
-        let port = Arc::new(Port::new(address.clone(), for_port, counts));
-        (address, port)
+        .start()
     }
 
     /// Which session it is.
     pub fn id(&self) -> SessionId {
         self.session.id()
+    }
+
+    /// Asks the home for the resource.
+    fn bind(&mut self, ctx: &mut Context<Self>) {
+        let Some(Wanted { account, resource }) = self.wanted.take() else {
+            return;
+        };
+        let (budget, metrics) = (Arc::clone(&self.budget), self.metrics.clone());
+        let request = BindRequest {
+            account,
+            resource,
+            session: self.session.id(),
+            port: Arc::new(Port::new(ctx.address(), budget, metrics)),
+        };
+        let answered = |answer, act: &mut Self, ctx: &mut _| act.bound(answer, ctx);
+        ctx.spawn(wrap_future(self.homes.bind(request)).map(answered));
+    }
+
+    fn bound(&mut self, answer: Result<Jid, BindRefused>, ctx: &mut Context<Self>) {
+        if let Ok(jid) = &answer {
+            self.session.bind(jid.clone());
+        }
+        if self.closed {
+            // The connection ended while it waited for the resource.
+            return self.unbind(Vec::new(), ctx);
+        }
+        if self
+            .connection
+            .try_send(ToConnection::Bound(answer))
+            .is_err()
+        {
+            tracing::debug!(
+                session = self.session.id().0,
+                "bound for a connection that has ended"
+            );
+        }
+    }
+
+    /// Has the connection end its stream.
+    fn end(&self, reason: Close) {
+        if self
+            .connection
+            .try_send(ToConnection::Close(reason))
+            .is_err()
+        {
+            tracing::debug!(session = self.session.id().0, ?reason, "closed twice");
+        }
     }
 
     /// Hands stamped stanzas to the home; what it refuses is answered here.
@@ -135,7 +192,13 @@ impl SessionActor {
             .filter_map(|stanza| stanza.error_reply(&busy))
             .map(Delivery::from)
             .collect();
-        self.deliver(replies);
+        let bytes = replies.iter().map(|reply| reply.stanza.size()).sum();
+        if self.budget.take(bytes) {
+            self.deliver(replies);
+        } else {
+            self.metrics.limited.of(Limiter::OutgoingBytes).increment();
+            self.end(Close::SlowConsumer);
+        }
     }
 
     fn deliver(&mut self, batch: Vec<Delivery>) {
@@ -182,18 +245,7 @@ impl Actor for SessionActor {
 
     fn started(&mut self, ctx: &mut Self::Context) {
         ctx.set_mailbox_capacity(MAILBOX);
-    }
-}
-
-impl Handler<Bound> for SessionActor {
-    type Result = ();
-
-    fn handle(&mut self, Bound(jid): Bound, ctx: &mut Self::Context) {
-        self.session.bind(jid);
-        if self.closed {
-            // The connection ended while it waited for the resource.
-            self.unbind(Vec::new(), ctx);
-        }
+        self.bind(ctx);
     }
 }
 
@@ -253,13 +305,7 @@ impl Handler<End> for SessionActor {
     type Result = ();
 
     fn handle(&mut self, End(reason): End, _: &mut Self::Context) {
-        if self
-            .connection
-            .try_send(ToConnection::Close(reason))
-            .is_err()
-        {
-            tracing::debug!(session = self.session.id().0, ?reason, "closed twice");
-        }
+        self.end(reason);
     }
 }
 

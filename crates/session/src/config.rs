@@ -14,6 +14,9 @@ pub struct Config {
     /// The most stanzas of one client that are on their way inside the server. While there are as many,
     /// nothing more is read from the client.
     pub max_in_flight_stanzas: usize,
+    /// The most bytes of stanzas of one client that are on their way inside the server. While there are as
+    /// many, nothing more is read from the client.
+    pub max_in_flight_bytes: usize,
 }
 
 // === impl Config ===
@@ -23,6 +26,7 @@ impl Default for Config {
         Self {
             max_outgoing_bytes: 4 * 1024 * 1024,
             max_in_flight_stanzas: 512,
+            max_in_flight_bytes: 4 * 1024 * 1024,
         }
     }
 }

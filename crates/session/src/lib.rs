@@ -12,7 +12,7 @@ mod metrics;
 mod port;
 mod state;
 
-pub use actor::{Bound, ConnectionClosed, FromClient, SessionActor, ToConnection, Written};
+pub use actor::{ConnectionClosed, FromClient, SessionActor, ToConnection, Wanted, Written};
 pub use config::Config;
 pub use metrics::{Direction, Metrics};
 pub use port::Port;

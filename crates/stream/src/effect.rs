@@ -1,5 +1,7 @@
 //! What a stream wants done.
 
+use std::fmt;
+
 use bytes::Bytes;
 use rookery_stanza::{BareJid, Stanza, StanzaFault, StreamError};
 
@@ -38,7 +40,7 @@ pub enum Effect {
 }
 
 /// What the authenticator shall do.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub enum SaslRequest {
     /// Begin a new exchange; an exchange under way is discarded (RFC 6120 §6.4.2).
     Start {
@@ -68,4 +70,30 @@ pub enum Ending {
     StartTlsRefused,
     /// There is no TLS, and nothing can be said without it (RFC 6120 §5.4.3.2).
     NoTls,
+}
+
+impl fmt::Debug for SaslRequest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Messages may hold a password.
+        match self {
+            Self::Start { mechanism, .. } => write!(f, "Start({mechanism:?})"),
+            Self::Response(_) => f.write_str("Response"),
+            Self::Abort => f.write_str("Abort"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_password_is_not_shown_by_rfc6120_s13_9_4() {
+        let start = SaslRequest::Start {
+            mechanism: "PLAIN".to_owned(),
+            initial: Some(b"\0juliet\0secret".to_vec()),
+        };
+        let shown = format!("{start:?} {:?}", SaslRequest::Response(b"secret".to_vec()));
+        assert_eq!(shown, "Start(\"PLAIN\") Response");
+    }
 }

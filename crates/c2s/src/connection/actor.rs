@@ -8,7 +8,7 @@ use rookery_stream::{Negotiation, Security};
 use tokio::net::TcpStream;
 
 use super::pump::Pump;
-use super::{About, Accepted, Connection, Phase};
+use super::{About, Accepted, Connection, Counted, Phase};
 use crate::edge::Edge;
 use crate::metrics::Listener;
 use crate::outgoing::Outgoing;
@@ -47,7 +47,7 @@ pub(crate) fn accept(accepted: Accepted, edge: Arc<Edge>, arbiter: usize) {
     }
     let (config, service) = (Arc::clone(&edge.stream), Arc::clone(&edge.service));
     let negotiation = Negotiation::new(config, service, security, accepted.into_std());
-    edge.metrics.connections.of(listener).add(1);
+    let counted = Counted::new(Arc::clone(&edge), listener);
     let connection = Connection {
         edge,
         arbiter,
@@ -56,6 +56,7 @@ pub(crate) fn accept(accepted: Accepted, edge: Arc<Edge>, arbiter: usize) {
             peer,
             place,
             accepted,
+            counted,
         },
         transport,
         negotiation,
@@ -107,6 +108,7 @@ impl Handler<ToConnection> for ConnectionActor {
             return;
         };
         match message {
+            ToConnection::Bound(answer) => connection.bound(answer, ctx),
             ToConnection::Deliver(batch) => connection.deliver(batch),
             ToConnection::Close(close) => connection.shut_down(close, ctx),
         }

@@ -2,14 +2,12 @@
 
 use std::sync::Arc;
 
-use actix::fut::wrap_future;
-use actix::{ActorFutureExt, Addr, AsyncContext};
-use rookery_delivery::{BindRefused, BindRequest, Budget, Close, Credit, Delivery, SessionId};
-use rookery_session::{Bound, ConnectionClosed, Session, SessionActor};
+use actix::{Addr, AsyncContext};
+use rookery_delivery::{BindRefused, Budget, Close, Credit, Delivery, Load, SessionId};
+use rookery_session::{ConnectionClosed, Session, SessionActor, Wanted};
 use rookery_stanza::{Condition, Jid, StanzaError};
 use rookery_stream::Input;
 
-use super::actor::ConnectionActor;
 use super::{Connection, Ctx};
 use crate::metrics::Profile;
 
@@ -46,7 +44,7 @@ impl Attached {
 // === impl Connection ===
 
 impl Connection {
-    /// Makes a session and asks the home to bind it. Nothing is read until the home has answered.
+    /// Makes a session, which asks the home to be bound. Nothing is read until the home has answered.
     pub(super) fn bind(&mut self, resource: Option<String>, ctx: &mut Ctx) {
         let Some(account) = self.negotiation.account().cloned() else {
             return;
@@ -55,46 +53,34 @@ impl Connection {
             let error = StanzaError::new(Condition::InternalServerError);
             return self.tell(Input::BindRefused(error), ctx);
         };
-        let budget = Arc::new(Budget::new(self.edge.session.max_outgoing_bytes));
-        let credit = Credit::new(self.edge.session.max_in_flight_stanzas);
-        let (address, port) = SessionActor::launch(
+        let limits = &self.edge.session;
+        let budget = Arc::new(Budget::new(limits.max_outgoing_bytes));
+        let credit = Credit::new(Load {
+            stanzas: limits.max_in_flight_stanzas,
+            bytes: limits.max_in_flight_bytes,
+        });
+        let session = SessionActor::launch(
             Session::new(session),
+            Wanted { account, resource },
             Arc::clone(&self.edge.homes),
             ctx.address().recipient(),
             Arc::clone(&budget),
             self.edge.session_metrics.clone(),
         );
-        let held = Vec::new();
         self.attached = Some(Attached {
-            session: address,
+            session,
             budget,
             credit,
             bound: false,
             over: false,
-            held,
+            held: Vec::new(),
         });
-        let request = BindRequest {
-            account,
-            resource,
-            session,
-            port,
-        };
-        let answered = |answer, act: &mut ConnectionActor, ctx: &mut Ctx| {
-            if let Some(connection) = &mut act.connection {
-                connection.bind_answered(answer, ctx);
-            }
-        };
-        ctx.spawn(wrap_future(self.edge.homes.bind(request)).map(answered));
     }
 
-    fn bind_answered(&mut self, answer: Result<Jid, BindRefused>, ctx: &mut Ctx) {
+    /// The home has answered the session.
+    pub(super) fn bound(&mut self, answer: Result<Jid, BindRefused>, ctx: &mut Ctx) {
         match answer {
             Ok(jid) => {
-                if let Some(attached) = &self.attached
-                    && attached.session.try_send(Bound(jid.clone())).is_err()
-                {
-                    tracing::error!(peer = %self.about.peer, "the session is gone");
-                }
                 let stream = self.negotiation.stream_id();
                 tracing::info!(stream, %jid, peer = %self.about.peer, "session bound");
                 let login = self.edge.metrics.login_seconds.of(Profile::Legacy);

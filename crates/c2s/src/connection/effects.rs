@@ -1,6 +1,7 @@
 //! Carries out what a stream wants done.
 
 use actix::ActorContext;
+use rookery_delivery::Load;
 use rookery_session::FromClient;
 use rookery_stanza::{Stanza, StanzaFault, StreamCondition, StreamError};
 use rookery_stream::{Effect, Ending, Input};
@@ -62,7 +63,10 @@ impl Connection {
         let Some(attached) = &self.attached else {
             return;
         };
-        let permit = attached.credit.take(stanzas.len());
+        let permit = attached.credit.take(Load {
+            stanzas: stanzas.len(),
+            bytes: stanzas.iter().map(Stanza::size).sum(),
+        });
         if attached
             .session
             .try_send(FromClient { stanzas, permit })

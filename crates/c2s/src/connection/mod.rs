@@ -77,6 +77,16 @@ struct About {
     peer: SocketAddr,
     place: Place,
     accepted: Instant,
+    counted: Counted,
+}
+
+/// An open connection as the metrics count it, wherever it may end: also between two arbiters.
+#[derive(Debug)]
+struct Counted {
+    edge: Arc<Edge>,
+    listener: Listener,
+    /// Why it has ended, when it is dropped.
+    reason: CloseReason,
 }
 
 /// How far the connection's life has gone.
@@ -162,14 +172,35 @@ impl Connection {
     /// The connection is over.
     fn ended(mut self) {
         let reason = self.phase.reason().unwrap_or(CloseReason::Internal);
-        let metrics = &self.edge.metrics;
-        metrics.connections.of(self.about.listener).add(-1);
-        metrics.closed.of(self.about.listener, reason).increment();
+        self.about.counted.reason = reason;
         let stream = self.negotiation.stream_id();
         tracing::debug!(stream, peer = %self.about.peer, ?reason, "connection ended");
         self.let_session_go();
     }
 }
+
+// === impl Counted ===
+
+impl Counted {
+    fn new(edge: Arc<Edge>, listener: Listener) -> Self {
+        edge.metrics.connections.of(listener).add(1);
+        Self {
+            edge,
+            listener,
+            reason: CloseReason::Internal,
+        }
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        let metrics = &self.edge.metrics;
+        metrics.connections.of(self.listener).add(-1);
+        metrics.closed.of(self.listener, self.reason).increment();
+    }
+}
+
+// === impl Phase ===
 
 impl Phase {
     fn reason(self) -> Option<CloseReason> {

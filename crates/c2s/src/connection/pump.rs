@@ -178,7 +178,7 @@ impl Connection {
             plaintext.clear();
             match read {
                 Ok(Read::Some) => {}
-                Ok(Read::End) => return self.broken(CloseReason::TcpReset),
+                Ok(Read::End) => return self.broken(CloseReason::Client),
                 Err(TransportError::Tls(error)) => {
                     tracing::debug!(peer = %self.about.peer, %error, "TLS failed");
                     return self.broken(CloseReason::Tls);

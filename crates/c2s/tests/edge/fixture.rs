@@ -7,7 +7,7 @@
 )]
 
 use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::TcpStream;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
@@ -17,7 +17,7 @@ use actix::Arbiter;
 use futures_util::future::{BoxFuture, FutureExt};
 use parking_lot::Mutex;
 use rookery_auth::{Authenticator, HostConfig};
-use rookery_c2s::{Config, DirectTlsListener, Services, StartTlsListener};
+use rookery_c2s::{Config, DirectTlsListener, Listening, Services, StartTlsListener};
 use rookery_delivery::{
     BindRefused, BindRequest, Delivery, Homes, Overloaded, Permit, SessionKey, SessionPort,
 };
@@ -27,9 +27,12 @@ use rookery_stanza::{BareJid, Jid, Stanza};
 use rookery_stream::StartTls;
 use rookery_telemetry::Registry;
 use rookery_tls::CertificateStore;
+use tokio::sync::Semaphore;
 
 /// How long a test waits for something that must happen.
 const PATIENCE: Duration = Duration::from_secs(20);
+/// Binds that may be answered, before a test holds them.
+const BINDS: usize = 1_000;
 
 /// What the homes were told.
 pub(crate) enum Event {
@@ -44,10 +47,13 @@ struct FakeHomes {
     hold: AtomicBool,
     held: Mutex<Vec<Permit>>,
     submitted: AtomicUsize,
+    // One for each bind that may be answered.
+    binds: Arc<Semaphore>,
 }
 
 pub(crate) struct Fixture {
-    address: SocketAddr,
+    listening: Listening,
+    registry: Registry,
     events: Receiver<Event>,
     homes: Arc<FakeHomes>,
     drain: Drain,
@@ -83,7 +89,12 @@ impl Homes for FakeHomes {
         let resource = request.resource.as_deref().unwrap_or("server-made");
         let jid = request.account.to_jid().with_resource(resource).unwrap();
         self.tell(Event::Bound(request.port));
-        async { Ok(jid) }.boxed()
+        let binds = Arc::clone(&self.binds);
+        async move {
+            binds.acquire().await.unwrap().forget();
+            Ok(jid)
+        }
+        .boxed()
     }
 
     fn unbind(
@@ -136,23 +147,27 @@ impl Fixture {
             hold: AtomicBool::new(false),
             held: Mutex::default(),
             submitted: AtomicUsize::new(0),
+            binds: Arc::new(Semaphore::new(BINDS)),
         });
         let directory = tempfile::tempdir().unwrap();
         let (drain, signal) = Drain::new();
-        let (ready, address) = sync_channel(1);
+        let (ready, listening) = sync_channel(1);
+        let registry = Registry::new();
+        let for_services = registry.clone();
         let (path, for_edge) = (directory.path().to_owned(), Arc::clone(&homes));
         std::thread::spawn(move || {
             let system = actix::System::new();
             system.block_on(async {
-                let services = services(&path, for_edge, signal);
+                let services = services(&path, for_edge, signal, for_services);
                 let listening = rookery_c2s::listen(config, services).unwrap();
-                ready.send(listening.starttls[0]).unwrap();
+                ready.send(listening).unwrap();
             });
             system.run().unwrap();
         });
-        let address = address.recv_timeout(PATIENCE).unwrap();
+        let listening = listening.recv_timeout(PATIENCE).unwrap();
         Self {
-            address,
+            listening,
+            registry,
             events,
             homes,
             drain,
@@ -161,7 +176,7 @@ impl Fixture {
     }
 
     pub(crate) fn client(&self) -> Client {
-        let socket = TcpStream::connect(self.address).unwrap();
+        let socket = TcpStream::connect(self.listening.starttls[0]).unwrap();
         socket.set_read_timeout(Some(PATIENCE)).unwrap();
         Client {
             socket,
@@ -209,6 +224,31 @@ impl Fixture {
         self.homes.held.lock().clear();
     }
 
+    /// From now on, binds are not answered.
+    pub(crate) fn hold_binds(&self) {
+        self.homes.binds.forget_permits(BINDS);
+    }
+
+    pub(crate) fn release_binds(&self) {
+        self.homes.binds.add_permits(BINDS);
+    }
+
+    /// Waits until no connection is open.
+    pub(crate) fn wait_until_all_have_left(&self) {
+        while self.listening.connections() > 0 {
+            std::thread::yield_now();
+        }
+    }
+
+    /// The value of a series of the metrics, such as `connections{listener="c2s"}`.
+    pub(crate) fn metric(&self, series: &str) -> u64 {
+        let text = self.registry.render();
+        let line = text
+            .lines()
+            .find_map(|line| line.strip_prefix("rookery_")?.strip_prefix(series));
+        line.expect(series).trim().parse().unwrap()
+    }
+
     /// The node stops.
     pub(crate) fn stop(&self) {
         self.drain.start();
@@ -223,8 +263,9 @@ fn services(
     path: &std::path::Path,
     homes: Arc<FakeHomes>,
     drain: rookery_lifecycle::DrainSignal,
+    registry: Registry,
 ) -> Services {
-    let (clock, registry) = (Clock::system(), Registry::new());
+    let clock = Clock::system();
     let scope = TaskScope::new("test", tokio::runtime::Handle::current(), 100);
     let names = vec!["localhost".to_owned()];
     let made = rookery_tls::ensure_development_certificate(path, &names, &clock).unwrap();
@@ -313,13 +354,7 @@ impl Client {
 
     /// Logs in anonymously and binds a resource; gives the full JID.
     pub(crate) fn log_in(&mut self) -> String {
-        self.open();
-        self.authenticate();
-        self.open();
-        self.send(
-            "<iq type='set' id='b'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'>\
-             <resource>r</resource></bind></iq>",
-        );
+        self.ask_for_a_resource();
         let answer = self.read_until("</iq>");
         let jid = answer
             .split("<jid>")
@@ -329,6 +364,17 @@ impl Client {
             .next()
             .unwrap();
         jid.to_owned()
+    }
+
+    /// Logs in anonymously and does not wait for the resource.
+    pub(crate) fn ask_for_a_resource(&mut self) {
+        self.open();
+        self.authenticate();
+        self.open();
+        self.send(
+            "<iq type='set' id='b'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'>\
+             <resource>r</resource></bind></iq>",
+        );
     }
 
     /// Ends the connection as a crash would.

@@ -251,6 +251,55 @@ fn nothing_is_read_from_a_client_whose_stanzas_are_not_settled() {
 }
 
 #[test]
+fn a_resource_that_is_bound_after_its_client_has_left_is_given_back() {
+    let fixture = Fixture::start(|config| config.stream.negotiation_timeout_seconds = 1);
+    fixture.hold_binds();
+    let mut client = fixture.client();
+    client.ask_for_a_resource();
+    fixture.port();
+    client.reset();
+    fixture.wait_until_all_have_left();
+    fixture.release_binds();
+    assert!(fixture.undelivered().is_empty());
+}
+
+#[test]
+fn a_client_that_ends_its_side_has_not_reset_the_connection() {
+    let fixture = Fixture::start(|_| {});
+    let mut client = fixture.client();
+    client.log_in();
+    drop(client);
+    assert!(fixture.undelivered().is_empty());
+    fixture.wait_until_all_have_left();
+    let closed = |reason: &str| {
+        fixture.metric(&format!(
+            "connections_closed_total{{listener=\"c2s\",reason=\"{reason}\"}}"
+        ))
+    };
+    assert_eq!((closed("client"), closed("tcp_reset")), (1, 0));
+    assert_eq!(fixture.metric("connections{listener=\"c2s\"}"), 0);
+}
+
+#[test]
+fn nothing_is_read_from_a_client_whose_few_large_stanzas_are_not_settled() {
+    let fixture = Fixture::start(|config| config.session.max_in_flight_bytes = 100_000);
+    fixture.hold_permits();
+    let mut client = fixture.client();
+    client.log_in();
+    client.set_write_timeout(Duration::from_millis(200));
+    let stanza = format!("<message><body>{}</body></message>", "x".repeat(200_000));
+    let mut written = 0;
+    while client.try_send(&stanza) {
+        written += 1;
+        assert!(written < 500, "TCP never pushes back");
+    }
+    let before = fixture.submitted();
+    assert!(before < written, "{before} of {written} were read");
+    fixture.release_permits();
+    fixture.wait_for(|event| matches!(event, Event::Submitted(_)).then_some(()));
+}
+
+#[test]
 fn more_connections_than_allowed_are_closed() {
     let fixture = Fixture::start(|config| config.limits.unauthenticated_per_address = 2);
     let mut clients = [fixture.client(), fixture.client()];

@@ -9,7 +9,7 @@ use rookery_delivery::{Close, Credit, Homes, Overloaded};
 use rookery_storage::StoreError;
 
 use crate::config::Config;
-use net::{Net, parse, run};
+use net::{Net, ONE, parse, run};
 
 fn chat(to: &str, body: usize) -> String {
     format!("<message to='{to}' type='chat'><body>{body}</body></message>")
@@ -66,9 +66,9 @@ fn a_slow_store_holds_up_only_the_account_that_waits_for_it() {
         juliet.next().await;
         let away = net.account(1, 1);
         net.store.close();
-        let credit = Credit::new(10);
+        let credit = Credit::new(ONE);
         for body in 0..5 {
-            net.submit_with(&romeo, &[&chat(away.as_str(), body)], credit.take(1));
+            net.submit_with(&romeo, &[&chat(away.as_str(), body)], credit.take(ONE));
         }
         net.submit(&romeo, &[&chat(juliet.key.jid.as_str(), 7)]);
         assert!(
@@ -76,7 +76,7 @@ fn a_slow_store_holds_up_only_the_account_that_waits_for_it() {
             "she does not wait"
         );
         assert_eq!(
-            credit.in_flight(),
+            credit.in_flight().stanzas,
             5,
             "the sender's credit is out while the store works"
         );
@@ -88,7 +88,7 @@ fn a_slow_store_holds_up_only_the_account_that_waits_for_it() {
             assert!(away.next().await.contains(&format!("<body>{body}</body>")));
         }
         net.is_settled().await;
-        assert_eq!(credit.in_flight(), 0);
+        assert_eq!(credit.in_flight().stanzas, 0);
     });
 }
 
@@ -149,7 +149,8 @@ fn a_full_mailbox_of_another_shard_bounces_messages_and_loses_none() {
         for body in 0..40 {
             let mut batch = parse(&[&chat(&to, body)]);
             while let Err(Overloaded(back)) =
-                net.router.submit(&romeo.key, batch, Credit::new(1).take(1))
+                net.router
+                    .submit(&romeo.key, batch, Credit::new(ONE).take(ONE))
             {
                 batch = back;
                 tokio::time::sleep(Duration::from_millis(1)).await;

@@ -10,8 +10,8 @@ use std::time::Duration;
 use actix_rt::{Arbiter, System};
 use futures_util::FutureExt;
 use rookery_delivery::{
-    BindRefused, BindRequest, Close, Credit, Delivery, Homes, Permit, Refusal, Refused, SessionId,
-    SessionKey, SessionPort,
+    BindRefused, BindRequest, Close, Credit, Delivery, Homes, Load, Permit, Refusal, Refused,
+    SessionId, SessionKey, SessionPort,
 };
 use rookery_extension::{
     Answer, Contacts, Feature, Host, Hosts, IqContext, IqHandler, IqMethod, IqRequest, Registry,
@@ -32,6 +32,11 @@ use crate::homes::{Parts, Router};
 
 /// How long anything may take.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// One small stanza in flight, for tests that do not look at it.
+pub(super) const ONE: Load = Load {
+    stanzas: 1,
+    bytes: 100,
+};
 
 /// Plays a test on an actix system.
 pub(super) fn run(test: impl Future<Output = ()>) {
@@ -214,7 +219,7 @@ impl Net {
     }
 
     pub(super) fn submit(&self, client: &Client, stanzas: &[&str]) {
-        self.submit_with(client, stanzas, Credit::new(1).take(stanzas.len()));
+        self.submit_with(client, stanzas, Credit::new(ONE).take(ONE));
     }
 
     pub(super) fn submit_with(&self, client: &Client, stanzas: &[&str], permit: Permit) {
