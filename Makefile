@@ -1,6 +1,6 @@
 # What one does with this repository. `make` alone lists it.
 
-.PHONY: help run test check bench docs clean
+.PHONY: help run test check bench micro docs clean
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -27,8 +27,13 @@ check: ## everything that must hold besides the tests
 	cargo clippy --workspace --all-targets -- --deny warnings
 	cargo xtask docs --check
 	RUSTDOCFLAGS='--deny warnings' cargo doc --workspace --no-deps
+	cargo xtask instructions
 
-bench: ## run the benchmarks
+bench: ## the same load on the server, its peers and a relay, and one table: ten minutes
+	.ci/setup bench
+	benches/peers/run.py
+
+micro: ## time the parts of the server alone
 	cargo bench --workspace --bench '*'
 
 docs: ## write the generated documents, and the pages of the code

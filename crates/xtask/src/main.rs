@@ -7,6 +7,7 @@
 
 mod documents;
 mod finding;
+mod instructions;
 mod layers;
 mod musts;
 mod repository;
@@ -26,6 +27,8 @@ usage: cargo xtask COMMAND
   musts          every demand of a standard has a scene, a test or a reason
   docs           write the generated documents
   docs --check   the generated documents are what the code would write
+  instructions   what a stanza costs in instructions and allocations is what benches/instructions.toml says;
+                 --record REASON writes there what changed
   help           this text
 
 exit codes: 0 all is well, 1 something was found, 2 the check could not run";
@@ -39,6 +42,10 @@ fn main() -> ExitCode {
         ["musts"] => in_repository(musts::run),
         ["docs"] => in_repository(documents::write),
         ["docs", "--check"] => in_repository(documents::check),
+        ["instructions"] => in_repository(instructions::check),
+        ["instructions", "--record", reason] => {
+            in_repository(|repository| instructions::record(repository, reason))
+        }
         ["help" | "--help" | "-h"] => {
             println!("{HELP}");
             return ExitCode::SUCCESS;

@@ -1,0 +1,76 @@
+//! From the bytes of a read to stanzas, at a stream whose client is bound.
+
+use std::hint::black_box;
+use std::sync::Arc;
+
+use rookery_lifecycle::Clock;
+use rookery_stanza::{BareJid, Jid};
+use rookery_stream::{
+    Config, Effect, Input, Mechanisms, Negotiation, SaslReply, Security, Service, Stage, StartTls,
+    TlsFacts,
+};
+use rookery_xml::Element;
+
+const HELLO: &str = "<stream:stream to='example.com' version='1.0' xml:lang='en' \
+    xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams'>";
+
+#[derive(Debug)]
+struct Server;
+
+impl Service for Server {
+    fn default_host(&self) -> &'static str {
+        "example.com"
+    }
+
+    fn serves(&self, _host: &str) -> bool {
+        true
+    }
+
+    fn mechanisms(&self, _host: &str, _tls: Option<&TlsFacts>) -> Mechanisms {
+        Mechanisms {
+            names: vec!["EXTERNAL".into()],
+            channel_bindings: vec![],
+        }
+    }
+
+    fn features(&self, _host: &str, _stage: Stage) -> Vec<Element> {
+        vec![]
+    }
+
+    fn stream_id(&self) -> String {
+        "id".to_owned()
+    }
+}
+
+fn bound(clock: &Clock) -> Negotiation {
+    let now = clock.now().into_std();
+    let security = Security::StartTls(StartTls::Off);
+    let config = Arc::new(Config::default());
+    let mut stream = Negotiation::new(config, Arc::new(Server), security, now);
+    let mut effects = Vec::new();
+    let auth = "<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='EXTERNAL'/>";
+    stream.receive([HELLO, auth].concat().as_bytes(), now, &mut effects);
+    let jid = BareJid::parse("juliet@example.com").unwrap();
+    let success = Input::Sasl(SaslReply::Success { data: None, jid });
+    stream.handle(success, now, &mut effects);
+    let bind = "<iq id='b' type='set'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'/></iq>";
+    stream.receive([HELLO, bind].concat().as_bytes(), now, &mut effects);
+    let jid = Jid::parse("juliet@example.com/balcony").unwrap();
+    stream.handle(Input::Bound(jid), now, &mut effects);
+    assert!(stream.is_bound());
+    stream
+}
+
+/// `count` messages that come in one read.
+pub(crate) fn receive(count: usize) -> Box<dyn FnMut()> {
+    let clock = Clock::system();
+    let read = crate::samples::MESSAGE.repeat(count);
+    let mut stream = bound(&clock);
+    let now = clock.now().into_std();
+    let mut effects: Vec<Effect> = Vec::new();
+    Box::new(move || {
+        effects.clear();
+        stream.receive(black_box(read.as_bytes()), now, &mut effects);
+        assert_eq!(effects.len(), count);
+    })
+}
