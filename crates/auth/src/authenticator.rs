@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use parking_lot::Mutex;
-use rookery_lifecycle::{Clock, TaskScope};
+use rookery_lifecycle::{AddressLimiter, Clock, TaskScope};
 use rookery_storage::{AccountStore, StoreError};
 use rookery_stream::SaslCondition;
 use rookery_telemetry::{Label as _, Registry};
@@ -18,7 +18,6 @@ use crate::config::{Config, HostConfig};
 use crate::decoy::Decoys;
 use crate::exchange::{Context, Entropy, Exchange, Failure, Found, Outcome, Wanted};
 use crate::hashing::Hashing;
-use crate::limiter::Limiter;
 use crate::login::{Login, Reply, Request};
 use crate::mechanism::Mechanism;
 use crate::metrics::{LoginResult, MechanismLabel, Metrics};
@@ -36,7 +35,7 @@ struct Inner {
     hashing: Hashing,
     clock: Clock,
     decoys: Decoys,
-    limiter: Mutex<Limiter>,
+    failures: Mutex<AddressLimiter>,
     metrics: Metrics,
 }
 
@@ -84,7 +83,7 @@ impl Authenticator {
     ) -> Self {
         let metrics = Metrics::new(&services.registry);
         let window = Duration::from_secs(config.window_seconds);
-        let limiter = Limiter::new(config.failures_per_address, window, config.addresses);
+        let failures = AddressLimiter::new(config.failures_per_address, window, config.addresses);
         let queue = metrics.queue.clone();
         let inner = Inner {
             hosts: hosts.into_iter().collect(),
@@ -97,7 +96,7 @@ impl Authenticator {
             ),
             clock: services.clock,
             decoys: Decoys::new(services.secret, config.iterations),
-            limiter: Mutex::new(limiter),
+            failures: Mutex::new(failures),
             metrics,
         };
         Self {
@@ -177,7 +176,7 @@ impl Authenticator {
     /// Refuses an address that has failed too often.
     fn admit(&self, login: &Login, mechanism: Mechanism) -> Result<(), Refusal> {
         let now = self.inner.clock.now();
-        if !self.inner.limiter.lock().is_blocked(login.address(), now) {
+        if !self.inner.failures.lock().is_blocked(login.address(), now) {
             return Ok(());
         }
         Err(Refusal {
@@ -198,7 +197,7 @@ impl Authenticator {
         match login.with_exchange(|exchange, context| exchange.found(context, found)) {
             Outcome::Verify(check) => {
                 let right = self.inner.hashing.run(move || check.run()).await;
-                let right = right.map_err(|_| Refusal::internal())?;
+                let right = right.map_err(|_| Refusal::busy())?;
                 Ok(login.with_exchange(|exchange, _| exchange.verified(right)))
             }
             outcome => Ok(outcome),
@@ -265,10 +264,10 @@ impl Authenticator {
     }
 
     fn remember_failure(&self, address: IpAddr) {
-        let mut limiter = self.inner.limiter.lock();
-        limiter.failed(address, self.inner.clock.now());
-        let networks = i64::try_from(limiter.networks()).unwrap_or(i64::MAX);
-        drop(limiter);
+        let mut failures = self.inner.failures.lock();
+        failures.count(address, self.inner.clock.now());
+        let networks = i64::try_from(failures.networks()).unwrap_or(i64::MAX);
+        drop(failures);
         self.inner.metrics.addresses.set(networks);
     }
 
@@ -318,6 +317,15 @@ impl Refusal {
 
     fn temporary(result: LoginResult) -> Self {
         Self::new(SaslCondition::TemporaryAuthFailure.into(), result)
+    }
+
+    /// As many passwords as may wait for a hasher do (RFC 6120 §6.5.11).
+    fn busy() -> Self {
+        let failure = Failure {
+            condition: SaslCondition::TemporaryAuthFailure,
+            text: Some("the server is busy; try again later"),
+        };
+        Self::new(failure, LoginResult::Internal)
     }
 
     fn internal() -> Self {

@@ -20,7 +20,6 @@ mod exchange;
 mod external;
 mod hashing;
 mod identity;
-mod limiter;
 mod login;
 mod mechanism;
 mod metrics;
