@@ -232,7 +232,9 @@ impl Features {
                 .find(|records| records.first().is_some_and(|datum| datum.kind == *kind))
                 .unwrap_or_default();
             if !mine.is_empty() {
-                kept.apply(read(mine)?);
+                let mistake = |_| Err(StoreError::Corrupt(format!("reading {kind} failed")));
+                let read = catch_unwind(|| read(mine)).unwrap_or_else(mistake);
+                kept.apply(read?);
             }
         }
         Ok(kept)

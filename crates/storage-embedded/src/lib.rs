@@ -10,6 +10,7 @@
 
 mod accounts;
 mod config;
+mod data;
 mod failure;
 mod lock;
 mod metrics;

@@ -25,8 +25,14 @@ label! {
         AccountExists = "account_exists",
         /// List accounts.
         ListAccounts = "list_accounts",
-        /// Read a roster.
-        LoadRoster = "load_roster",
+        /// Read an account's roster and the records that are kept in memory.
+        LoadAccount = "load_account",
+        /// Read records of an account.
+        ReadData = "read_data",
+        /// Change records of an account.
+        UpdateData = "update_data",
+        /// Search records of a host.
+        FindData = "find_data",
         /// Change a roster.
         UpdateRoster = "update_roster",
         /// Append messages to queues.

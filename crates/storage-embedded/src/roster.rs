@@ -27,14 +27,6 @@ enum Step {
 
 #[async_trait]
 impl RosterStore for EmbeddedStore {
-    async fn load_roster(&self, account: &BareJid) -> Result<Option<Roster>, StoreError> {
-        let account = account.clone();
-        self.read(Operation::LoadRoster, move |connection| {
-            load(connection, &account)
-        })
-        .await
-    }
-
     async fn update_roster(&self, update: RosterUpdate) -> Result<bool, StoreError> {
         let RosterUpdate {
             account,
@@ -81,27 +73,18 @@ fn set_version(
         .optional()
 }
 
-/// Reads a roster from one state of the store.
-fn load(connection: &Connection, account: &BareJid) -> Result<Option<Roster>, Failure> {
-    // The transaction only reads; it ends when it is dropped.
-    let snapshot = connection.unchecked_transaction()?;
-    let sql =
-        "SELECT id, roster_version, roster_floor FROM accounts WHERE host = ?1 AND local = ?2";
-    let found: Option<(i64, i64, i64)> = snapshot
-        .prepare_cached(sql)?
-        .query_row([account.domain(), local(account)], |row| {
-            Ok((row.get(0)?, row.get(1)?, row.get(2)?))
-        })
-        .optional()?;
-    let Some((id, version, floor)) = found else {
-        return Ok(None);
-    };
-    Ok(Some(Roster {
+/// Reads a roster.
+pub(crate) fn load(
+    connection: &Connection,
+    id: i64,
+    (version, floor): (i64, i64),
+) -> Result<Roster, Failure> {
+    Ok(Roster {
         version: version.cast_unsigned(),
         floor: floor.cast_unsigned(),
-        items: items(&snapshot, id)?,
-        tombstones: tombstones(&snapshot, id)?,
-    }))
+        items: items(connection, id)?,
+        tombstones: tombstones(connection, id)?,
+    })
 }
 
 fn items(connection: &Connection, id: i64) -> Result<Vec<RosterItem>, Failure> {

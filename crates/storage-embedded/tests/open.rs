@@ -9,7 +9,9 @@ use std::path::Path;
 use std::sync::Arc;
 
 use rookery_stanza::BareJid;
-use rookery_storage::{AccountStore, Credentials, ScramKeys};
+use rookery_storage::{
+    AccountStore, Credentials, DataStore, DataUpdate, DataWrite, DataWritten, ScramKeys,
+};
 use rookery_storage_embedded::{Config, EmbeddedStore, OpenError};
 use rookery_telemetry::Registry;
 
@@ -70,6 +72,41 @@ async fn only_its_user_can_read_a_store() {
             .mode();
         assert_eq!(mode & 0o777, 0o600, "{file}");
     }
+    store.close().await;
+}
+
+#[tokio::test]
+async fn a_store_of_the_first_schema_is_brought_up_to_date() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("store.sqlite");
+    let first = rusqlite::Connection::open(&path).unwrap();
+    first
+        .execute_batch(include_str!("../src/schema/1.sql"))
+        .unwrap();
+    first
+        .execute_batch(
+            "PRAGMA application_id = 0x526f6f6b; PRAGMA user_version = 1;
+             INSERT INTO accounts (host, local) VALUES ('montague.example', 'romeo');",
+        )
+        .unwrap();
+    drop(first);
+
+    let store = open(&path).unwrap();
+    let romeo = BareJid::parse("romeo@montague.example").unwrap();
+    assert_eq!(store.account_exists(&romeo).await, Ok(true));
+    let update = DataUpdate {
+        account: romeo.clone(),
+        writes: vec![DataWrite::Put {
+            kind: "note",
+            name: String::new(),
+            value: b"1".to_vec(),
+            terms: Vec::new(),
+        }],
+        limit: 1,
+    };
+    assert_eq!(store.update_data(update).await, Ok(DataWritten::Done));
+    let state = store.load_account(&romeo, &["note"]).await.unwrap();
+    assert_eq!(state.map(|state| state.data.len()), Some(1));
     store.close().await;
 }
 

@@ -212,7 +212,7 @@ async fn operations_are_counted_and_the_size_is_known() {
     for line in [
         "rookery_store_up{backend=\"embedded\"} 1",
         "rookery_store_operations_total{backend=\"embedded\",operation=\"create_accounts\",result=\"ok\"} 1",
-        "rookery_store_operations_total{backend=\"embedded\",operation=\"load_roster\",result=\"error\"} 0",
+        "rookery_store_operations_total{backend=\"embedded\",operation=\"load_account\",result=\"error\"} 0",
         "rookery_store_operation_duration_seconds_count{backend=\"embedded\",operation=\"create_accounts\"} 1",
     ] {
         assert!(text.contains(line), "{line} is not in {text}");

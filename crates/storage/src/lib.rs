@@ -26,6 +26,6 @@ pub use roster::{
 };
 
 /// Everything that one store keeps: what the parts of the server are given.
-pub trait Store: AccountStore + RosterStore + OfflineStore + fmt::Debug {}
+pub trait Store: AccountStore + RosterStore + OfflineStore + DataStore + fmt::Debug {}
 
-impl<T: AccountStore + RosterStore + OfflineStore + fmt::Debug> Store for T {}
+impl<T: AccountStore + RosterStore + OfflineStore + DataStore + fmt::Debug> Store for T {}

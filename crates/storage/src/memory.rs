@@ -8,6 +8,7 @@ use rookery_stanza::BareJid;
 
 use crate::account::{AccountStore, Created};
 use crate::credentials::Credentials;
+use crate::data::{AccountState, DataStore, DataUpdate, DataWrite, DataWritten, Datum, Term};
 use crate::error::StoreError;
 use crate::offline::{Append, Appended, OfflineMessage, OfflineStore, Queued};
 use crate::roster::{Roster, RosterItem, RosterStore, RosterUpdate, RosterWrite, Tombstone};
@@ -41,6 +42,17 @@ struct Account {
     tombstones: BTreeMap<BareJid, u64>,
     queue: BTreeMap<u64, OfflineMessage>,
     last_position: u64,
+    data: Records,
+}
+
+/// The records of an account, by kind and name.
+type Records = BTreeMap<(&'static str, String), Filed>;
+
+/// A record, with what it can be found by.
+#[derive(Clone, Debug)]
+struct Filed {
+    value: Vec<u8>,
+    terms: Vec<Term>,
 }
 
 // === impl MemoryStore ===
@@ -134,11 +146,6 @@ impl AccountStore for MemoryStore {
 
 #[async_trait]
 impl RosterStore for MemoryStore {
-    async fn load_roster(&self, account: &BareJid) -> Result<Option<Roster>, StoreError> {
-        let state = self.state()?;
-        Ok(state.accounts.get(&Key::of(account)).map(Account::roster))
-    }
-
     async fn update_roster(&self, update: RosterUpdate) -> Result<bool, StoreError> {
         let mut state = self.state()?;
         let account = state.accounts.get_mut(&Key::of(&update.account));
@@ -198,6 +205,90 @@ impl OfflineStore for MemoryStore {
     }
 }
 
+#[async_trait]
+impl DataStore for MemoryStore {
+    async fn load_account(
+        &self,
+        account: &BareJid,
+        kinds: &[&'static str],
+    ) -> Result<Option<AccountState>, StoreError> {
+        let state = self.state()?;
+        let Some(account) = state.accounts.get(&Key::of(account)) else {
+            return Ok(None);
+        };
+        let records = account.data.iter();
+        Ok(Some(AccountState {
+            roster: account.roster(),
+            data: records
+                .filter(|((kind, _), _)| kinds.contains(kind))
+                .map(datum)
+                .collect(),
+        }))
+    }
+
+    async fn read_data(
+        &self,
+        account: &BareJid,
+        kind: &'static str,
+        name: Option<&str>,
+    ) -> Result<Vec<Datum>, StoreError> {
+        let state = self.state()?;
+        let account = state.accounts.get(&Key::of(account));
+        let records = account.into_iter().flat_map(|account| &account.data);
+        Ok(records
+            .filter(|((of, named), _)| *of == kind && name.is_none_or(|name| name == named))
+            .map(datum)
+            .collect())
+    }
+
+    async fn update_data(&self, update: DataUpdate) -> Result<DataWritten, StoreError> {
+        let mut state = self.state()?;
+        let Some(account) = state.accounts.get_mut(&Key::of(&update.account)) else {
+            return Ok(DataWritten::NoSuchAccount);
+        };
+        Ok(account.update_data(update))
+    }
+
+    async fn find_data(
+        &self,
+        host: &str,
+        kind: &'static str,
+        terms: Vec<Term>,
+        limit: usize,
+    ) -> Result<Vec<(BareJid, Datum)>, StoreError> {
+        let state = self.state()?;
+        let of_host = state.accounts.iter().filter(|(key, _)| key.host == host);
+        let found = of_host.flat_map(|(_, account)| {
+            let records = account.data.iter();
+            records
+                .filter(|((of, _), record)| *of == kind && record.has_all(&terms))
+                .map(|record| (account.jid.clone(), datum(record)))
+        });
+        Ok(found.take(limit).collect())
+    }
+}
+
+/// A record as it is handed out.
+fn datum(((kind, name), record): (&(&'static str, String), &Filed)) -> Datum {
+    Datum {
+        kind: (*kind).to_owned(),
+        name: name.clone(),
+        value: record.value.clone(),
+    }
+}
+
+// === impl Filed ===
+
+impl Filed {
+    fn has_all(&self, wanted: &[Term]) -> bool {
+        let has = |wanted: &Term| {
+            let mut terms = self.terms.iter();
+            terms.any(|term| term.field == wanted.field && term.text.starts_with(&wanted.text))
+        };
+        !self.terms.is_empty() && wanted.iter().all(has)
+    }
+}
+
 // === impl Key ===
 
 impl Key {
@@ -222,6 +313,7 @@ impl Account {
             tombstones: BTreeMap::new(),
             queue: BTreeMap::new(),
             last_position: 0,
+            data: BTreeMap::new(),
         }
     }
 
@@ -261,6 +353,39 @@ impl Account {
         self.tombstones
             .retain(|_, removed| *removed >= update.floor);
     }
+
+    fn update_data(&mut self, update: DataUpdate) -> DataWritten {
+        let before = size(&self.data);
+        let mut data = self.data.clone();
+        for write in update.writes {
+            match write {
+                DataWrite::Put {
+                    kind,
+                    name,
+                    value,
+                    terms,
+                } => {
+                    data.insert((kind, name), Filed { value, terms });
+                }
+                DataWrite::Remove { kind, name } => {
+                    data.remove(&(kind, name));
+                }
+                DataWrite::Clear { kind } => data.retain(|(of, _), _| *of != kind),
+            }
+        }
+        let after = size(&data);
+        if after > update.limit && after >= before {
+            return DataWritten::Full;
+        }
+        self.data = data;
+        DataWritten::Done
+    }
+}
+
+/// Bytes of all records, their names counted.
+fn size(data: &Records) -> u64 {
+    let bytes = |((_, name), record): (&(&str, String), &Filed)| name.len() + record.value.len();
+    data.iter().map(bytes).map(|bytes| bytes as u64).sum()
 }
 
 #[cfg(test)]

@@ -92,10 +92,6 @@ pub struct RosterUpdate {
 /// The rosters of all accounts.
 #[async_trait]
 pub trait RosterStore: Send + Sync {
-    /// The roster of an account (an empty one if nothing was stored), or `None` when there is no such
-    /// account.
-    async fn load_roster(&self, account: &BareJid) -> Result<Option<Roster>, StoreError>;
-
     /// Makes the changes. `false` when there is no such account (any more); nothing was changed then.
     async fn update_roster(&self, update: RosterUpdate) -> Result<bool, StoreError>;
 }

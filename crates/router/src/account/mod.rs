@@ -107,7 +107,7 @@ impl Account {
     }
 
     /// Takes what the store has for this account; `None` when there is no such account.
-    pub(crate) fn load(&mut self, stored: Option<rookery_storage::Roster>) {
+    pub(crate) fn load(&mut self, stored: Option<(rookery_storage::Roster, Kept)>) {
         self.standing = match (&stored, self.standing) {
             (Some(_), _) => Standing::Stored,
             (None, Standing::Guest) => Standing::Guest,
@@ -115,7 +115,9 @@ impl Account {
         };
         // While sessions of a removed account end, their contacts are still told.
         if stored.is_some() || self.is_idle() {
-            self.roster = stored.map(Roster::from).unwrap_or_default();
+            let (roster, kept) = stored.unwrap_or_default();
+            self.roster = Roster::from(roster);
+            self.kept = kept;
         }
     }
 

@@ -3,7 +3,7 @@
 use actix::Message;
 use rookery_delivery::{BindRefused, BindRequest, Close, Delivery, Permit, SessionKey};
 use rookery_stanza::{BareJid, Jid, Stanza};
-use rookery_storage::{Roster, StoreError};
+use rookery_storage::{AccountState, StoreError};
 use tokio::sync::oneshot;
 
 use super::store::Answers;
@@ -70,7 +70,7 @@ pub(crate) enum Content {
 #[rtype(result = "()")]
 pub(crate) struct Loaded {
     pub(crate) account: BareJid,
-    pub(crate) roster: Result<Option<Roster>, StoreError>,
+    pub(crate) state: Result<Option<AccountState>, StoreError>,
 }
 
 /// The store's answers to an account's writes.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use rookery_delivery::Permit;
 use rookery_stanza::{BareJid, Condition};
-use rookery_storage::StoreError;
+use rookery_storage::{AccountState, StoreError};
 
 use super::failure::contained;
 use super::message::{Loaded, Written};
@@ -204,37 +204,45 @@ impl HomeShard {
         slot.busy = Some(Busy::Loading);
         let (store, shards) = (Arc::clone(&self.store), Arc::clone(&self.shards));
         let (index, asked) = (self.index, account.clone());
+        let features = self.rules.features.clone();
         let task = async move {
-            let roster = store.load_roster(&asked).await;
+            let state = store.load_account(&asked, features.data_kinds()).await;
             shards
                 .tell(
                     index,
                     Loaded {
                         account: asked,
-                        roster,
+                        state,
                     },
                 )
                 .await;
         };
         if let Err(error) = self.scope.spawn("account-load", task) {
-            let roster = Err(StoreError::Unavailable(error.to_string()));
+            let state = Err(StoreError::Unavailable(error.to_string()));
             self.todo.push_back(Todo::Loaded(Loaded {
                 account: account.clone(),
-                roster,
+                state,
             }));
         }
     }
 
     /// The store has an account's data, or has not.
     pub(super) fn loaded(&mut self, loaded: Loaded) {
-        let Loaded { account, roster } = loaded;
+        let Loaded { account, state } = loaded;
         let Some(slot) = self.slots.get_mut(account.as_str()) else {
             return;
         };
         slot.busy = None;
-        match roster {
-            Ok(roster) => {
-                slot.account.load(roster);
+        let kept = |state: Option<AccountState>| match state {
+            Some(AccountState { roster, data }) => {
+                let kept = self.rules.features.keep(&data)?;
+                Ok(Some((roster, kept)))
+            }
+            None => Ok(None),
+        };
+        match state.and_then(kept) {
+            Ok(stored) => {
+                slot.account.load(stored);
                 slot.stale = false;
                 self.work(&account, None, Held::new());
             }

@@ -6,8 +6,8 @@ use std::path::Path;
 use futures_util::future::join_all;
 use rookery_stanza::BareJid;
 use rookery_storage::{
-    AccountStore, Append, Appended, Created, Credentials, OfflineMessage, OfflineStore, RosterItem,
-    RosterStore, RosterUpdate, RosterWrite, ScramKeys, Subscription,
+    AccountStore, Append, Appended, Created, Credentials, DataStore, OfflineMessage, OfflineStore,
+    RosterItem, RosterStore, RosterUpdate, RosterWrite, ScramKeys, Subscription,
 };
 use rookery_storage_embedded::EmbeddedStore;
 use rookery_telemetry::Registry;
@@ -133,7 +133,8 @@ async fn live(store: &EmbeddedStore, number: usize) {
 
 /// Adds a contact named after the roster's new version.
 async fn update_roster(store: &EmbeddedStore, account: &BareJid) {
-    let version = store.load_roster(account).await.unwrap().unwrap().version + 1;
+    let state = store.load_account(account, &[]).await.unwrap().unwrap();
+    let version = state.roster.version + 1;
     let item = RosterItem {
         jid: jid(&format!("{version}@capulet.example")),
         name: None,
@@ -214,11 +215,8 @@ impl Confirmed {
             }
         }
         for (account, version) in &self.roster {
-            let roster = store
-                .load_roster(&jid(account))
-                .await
-                .unwrap()
-                .unwrap_or_default();
+            let state = store.load_account(&jid(account), &[]).await.unwrap();
+            let roster = state.unwrap_or_default().roster;
             if roster.version < *version {
                 missing.push(format!("version {version} of the roster of {account}"));
             }

@@ -2,7 +2,7 @@
 
 use rookery_stanza::BareJid;
 
-use super::{account, credentials, jid};
+use super::{account, credentials, jid, roster};
 use crate::Store;
 use crate::account::Created;
 use crate::error::StoreError;
@@ -103,7 +103,7 @@ pub async fn a_deleted_account_leaves_nothing(store: &impl Store) -> Result<(), 
 
     assert!(store.delete_account(&romeo).await?);
     account(store, "romeo@montague.example").await?;
-    assert_eq!(store.load_roster(&romeo).await?, Some(Roster::default()));
+    assert_eq!(roster(store, &romeo).await?, Some(Roster::default()));
     assert_eq!(store.read_offline(&romeo, 0, 10).await?, []);
     assert_eq!(store.read_offline(&juliet, 0, 10).await?.len(), 1);
     Ok(())

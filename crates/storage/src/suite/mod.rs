@@ -1,14 +1,17 @@
 //! The suite that every adapter passes: one function for each rule, and a macro that makes the tests.
 
 pub mod accounts;
+pub mod data;
 pub mod offline;
 pub mod rosters;
 
 use rookery_stanza::BareJid;
 
+use crate::Store;
 use crate::account::{AccountStore, Created};
 use crate::credentials::{Credentials, ScramKeys};
 use crate::error::StoreError;
+use crate::roster::Roster;
 
 /// Makes one `#[tokio::test]` for each rule of the suite.
 ///
@@ -50,6 +53,18 @@ macro_rules! store_suite {
             queues_are_apart
             a_queue_without_an_account_is_empty
         }
+        $crate::store_suite! { @ $make, data:
+            records_come_back_with_the_account
+            a_record_takes_the_place_of_the_one_before
+            records_are_read_by_kind_and_name
+            there_are_no_records_without_an_account
+            an_update_beyond_the_limit_changes_nothing
+            an_update_that_makes_room_is_always_made
+            writes_to_records_are_made_in_order
+            records_are_apart
+            records_are_found_by_the_beginnings_of_their_terms
+            what_is_gone_is_found_no_more
+        }
     };
     (@ $make:expr, $area:ident: $($rule:ident)+) => {$(
         #[tokio::test]
@@ -64,6 +79,12 @@ macro_rules! store_suite {
 #[expect(clippy::expect_used, reason = "the suite chooses its addresses itself")]
 fn jid(text: &str) -> BareJid {
     BareJid::parse(text).expect("the suite names valid addresses")
+}
+
+/// The roster of an account, or `None` when there is no such account.
+async fn roster(store: &impl Store, account: &BareJid) -> Result<Option<Roster>, StoreError> {
+    let state = store.load_account(account, &[]).await?;
+    Ok(state.map(|state| state.roster))
 }
 
 /// Credentials that are told apart by `mark`.

@@ -273,16 +273,17 @@ fn play(moves: Vec<Move>) -> World {
 /// Both sides agree who receives whose presence.
 fn agree(world: &mut World) {
     use futures_util::FutureExt;
-    use rookery_storage::RosterStore;
+    use rookery_storage::DataStore;
     let roster = |name: &str| {
         let jid = bare(&format!("{name}@example.com"));
         world
             .store
-            .load_roster(&jid)
+            .load_account(&jid, &[])
             .now_or_never()
             .unwrap()
             .unwrap()
             .unwrap()
+            .roster
     };
     for one in ACCOUNTS {
         for other in ACCOUNTS.iter().filter(|other| **other != one) {

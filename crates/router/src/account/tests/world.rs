@@ -11,7 +11,8 @@ use rookery_extension::{
 use rookery_stanza::{BareJid, Condition, Jid, Kind, Stanza, StanzaError, ns};
 use rookery_storage::memory::MemoryStore;
 use rookery_storage::{
-    AccountStore, Append, Appended, Credentials, OfflineStore, RosterStore, ScramKeys, StoreError,
+    AccountStore, Append, Appended, Credentials, DataStore, OfflineStore, RosterStore, ScramKeys,
+    StoreError,
 };
 use rookery_xml::{Element, Limits, StreamNamespaces};
 
@@ -345,11 +346,16 @@ impl World {
                 }
                 return;
             }
-            let Ok(roster) = self.store.load_roster(jid).now_or_never().unwrap() else {
+            let kinds = self.rules.features.data_kinds();
+            let loaded = self.store.load_account(jid, kinds).now_or_never().unwrap();
+            let Ok(state) = loaded else {
                 return self.refuse_input(input);
             };
             let mut account = Account::new(jid.clone());
-            account.load(roster);
+            account.load(state.map(|state| {
+                let kept = self.rules.features.keep(&state.data).unwrap();
+                (state.roster, kept)
+            }));
             self.accounts.insert(jid.clone(), account);
         }
         let mut account = self.accounts.remove(jid).unwrap();
@@ -549,9 +555,13 @@ impl World {
             return;
         }
         for (jid, account) in &self.accounts {
-            let stored = self.store.load_roster(jid).now_or_never().unwrap().unwrap();
-            if let Some(stored) = stored {
-                assert_eq!(account.roster.to_stored(), stored, "the roster of {jid}");
+            let loaded = self.store.load_account(jid, &[]).now_or_never().unwrap();
+            if let Some(stored) = loaded.unwrap() {
+                assert_eq!(
+                    account.roster.to_stored(),
+                    stored.roster,
+                    "the roster of {jid}"
+                );
             }
         }
     }

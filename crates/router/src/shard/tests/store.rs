@@ -4,8 +4,8 @@ use async_trait::async_trait;
 use rookery_stanza::BareJid;
 use rookery_storage::memory::MemoryStore;
 use rookery_storage::{
-    AccountStore, Append, Appended, Created, Credentials, OfflineStore, Queued, Roster,
-    RosterStore, RosterUpdate, StoreError,
+    AccountState, AccountStore, Append, Appended, Created, Credentials, DataStore, DataUpdate,
+    DataWritten, Datum, OfflineStore, Queued, RosterStore, RosterUpdate, StoreError, Term,
 };
 use tokio::sync::watch;
 
@@ -87,14 +87,47 @@ impl AccountStore for SlowStore {
 
 #[async_trait]
 impl RosterStore for SlowStore {
-    async fn load_roster(&self, account: &BareJid) -> Result<Option<Roster>, StoreError> {
-        self.opened().await;
-        self.memory.load_roster(account).await
-    }
-
     async fn update_roster(&self, update: RosterUpdate) -> Result<bool, StoreError> {
         self.opened().await;
         self.memory.update_roster(update).await
+    }
+}
+
+#[async_trait]
+impl DataStore for SlowStore {
+    async fn load_account(
+        &self,
+        account: &BareJid,
+        kinds: &[&'static str],
+    ) -> Result<Option<AccountState>, StoreError> {
+        self.opened().await;
+        self.memory.load_account(account, kinds).await
+    }
+
+    async fn read_data(
+        &self,
+        account: &BareJid,
+        kind: &'static str,
+        name: Option<&str>,
+    ) -> Result<Vec<Datum>, StoreError> {
+        self.opened().await;
+        self.memory.read_data(account, kind, name).await
+    }
+
+    async fn update_data(&self, update: DataUpdate) -> Result<DataWritten, StoreError> {
+        self.opened().await;
+        self.memory.update_data(update).await
+    }
+
+    async fn find_data(
+        &self,
+        host: &str,
+        kind: &'static str,
+        terms: Vec<Term>,
+        limit: usize,
+    ) -> Result<Vec<(BareJid, Datum)>, StoreError> {
+        self.opened().await;
+        self.memory.find_data(host, kind, terms, limit).await
     }
 }
 
