@@ -1,15 +1,22 @@
-//! Who may connect: the number of connections, in all and from one network before authentication.
+//! Who may connect: the number of connections, in all and from one network, and the memory that is left.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
 
 use parking_lot::Mutex;
+use rookery_lifecycle::{AddressLimiter, Network};
+use tokio::time::Instant;
 
 use crate::config::Limits;
 use crate::metrics::Rejection;
+
+/// How many networks are remembered that have opened connections of late.
+const NETWORKS: usize = 65_536;
+const MINUTE: Duration = Duration::from_secs(60);
 
 /// Counts connections against the limits. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -21,27 +28,41 @@ pub(crate) struct Admission {
 struct Shared {
     limits: Limits,
     connections: AtomicUsize,
+    short_of_memory: AtomicBool,
     // At most one entry for each connection.
-    unauthenticated: Mutex<HashMap<IpAddr, usize>>,
+    networks: Mutex<HashMap<Network, Count>>,
+    opened: Option<Mutex<AddressLimiter>>,
+}
+
+/// The connections of one network.
+#[derive(Debug, Default)]
+struct Count {
+    all: usize,
+    unauthenticated: usize,
 }
 
 /// A connection's place; given back on drop.
 #[derive(Debug)]
 pub(crate) struct Place {
     shared: Arc<Shared>,
-    network: Option<IpAddr>,
+    // Counted with its network; absent while it is not.
+    network: Option<Network>,
+    is_authenticated: bool,
 }
 
 // === impl Admission ===
 
 impl Admission {
     pub(crate) fn new(limits: Limits) -> Self {
-        let (connections, unauthenticated) = (AtomicUsize::new(0), Mutex::default());
+        let opened = limits.new_connections_per_address_and_minute;
+        let opened = (opened > 0).then(|| AddressLimiter::new(opened, MINUTE, NETWORKS));
         Self {
             shared: Arc::new(Shared {
                 limits,
-                connections,
-                unauthenticated,
+                connections: AtomicUsize::new(0),
+                short_of_memory: AtomicBool::new(false),
+                networks: Mutex::default(),
+                opened: opened.map(Mutex::new),
             }),
         }
     }
@@ -51,9 +72,21 @@ impl Admission {
         self.shared.connections.load(Ordering::Relaxed)
     }
 
+    /// Whether neither connections nor logins are taken for want of memory.
+    pub(crate) fn is_short_of_memory(&self) -> bool {
+        self.shared.short_of_memory.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn set_short_of_memory(&self, short: bool) {
+        self.shared.short_of_memory.store(short, Ordering::Relaxed);
+    }
+
     /// A place for a connection from `address`, or the reason why there is none.
-    pub(crate) fn admit(&self, address: IpAddr) -> Result<Place, Rejection> {
+    pub(crate) fn admit(&self, address: IpAddr, now: Instant) -> Result<Place, Rejection> {
         let shared = &self.shared;
+        if self.is_short_of_memory() {
+            return Err(Rejection::Memory);
+        }
         if shared.connections.fetch_add(1, Ordering::Relaxed) >= shared.limits.connections {
             shared.connections.fetch_sub(1, Ordering::Relaxed);
             return Err(Rejection::MaxConnections);
@@ -62,18 +95,38 @@ impl Admission {
         let mut place = Place {
             shared: Arc::clone(shared),
             network: None,
+            is_authenticated: false,
         };
-        let network = network(address);
-        let mut unauthenticated = shared.unauthenticated.lock();
-        let count = unauthenticated.entry(network).or_default();
-        if *count >= shared.limits.unauthenticated_per_address {
-            drop(unauthenticated);
+        if let Some(opened) = &shared.opened
+            && !opened.lock().admit(address, now)
+        {
             return Err(Rejection::Rate);
         }
-        *count += 1;
-        drop(unauthenticated);
+        let network = Network::of(address);
+        if !shared.enter(network) {
+            return Err(Rejection::Rate);
+        }
         place.network = Some(network);
         Ok(place)
+    }
+}
+
+// === impl Shared ===
+
+impl Shared {
+    /// Counts a connection with its network, if that has not as many as it may have.
+    fn enter(&self, network: Network) -> bool {
+        let mut networks = self.networks.lock();
+        let count = networks.entry(network).or_default();
+        let fits = count.all < self.limits.connections_per_address
+            && count.unauthenticated < self.limits.unauthenticated_per_address;
+        if fits {
+            count.all += 1;
+            count.unauthenticated += 1;
+        } else if count.all == 0 {
+            networks.remove(&network);
+        }
+        fits
     }
 }
 
@@ -82,12 +135,16 @@ impl Admission {
 impl Place {
     /// The client has authenticated: its network may open another connection.
     pub(crate) fn authenticated(&mut self) {
-        let Some(network) = self.network.take() else {
-            return;
-        };
-        if let Entry::Occupied(mut count) = self.shared.unauthenticated.lock().entry(network) {
-            *count.get_mut() = count.get().saturating_sub(1);
-            if *count.get() == 0 {
+        if !std::mem::replace(&mut self.is_authenticated, true) {
+            self.change(|count| count.unauthenticated = count.unauthenticated.saturating_sub(1));
+        }
+    }
+
+    fn change(&self, change: impl FnOnce(&mut Count)) {
+        let Some(network) = self.network else { return };
+        if let Entry::Occupied(mut count) = self.shared.networks.lock().entry(network) {
+            change(count.get_mut());
+            if count.get().all == 0 {
                 count.remove();
             }
         }
@@ -97,19 +154,8 @@ impl Place {
 impl Drop for Place {
     fn drop(&mut self) {
         self.authenticated();
+        self.change(|count| count.all = count.all.saturating_sub(1));
         self.shared.connections.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
-/// The network that limits apply to: an IPv4 address, or the /64 of an IPv6 address, since whoever has
-/// one address of it has all.
-fn network(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V4(address) => IpAddr::V4(address),
-        IpAddr::V6(address) => {
-            let prefix = u128::from(address) & !u128::from(u64::MAX);
-            IpAddr::V6(prefix.into())
-        }
     }
 }
 
@@ -117,32 +163,72 @@ fn network(address: IpAddr) -> IpAddr {
 mod tests {
     use super::*;
 
-    fn admission(connections: usize, unauthenticated_per_address: usize) -> Admission {
-        Admission::new(Limits {
-            connections,
-            unauthenticated_per_address,
-        })
+    fn admission(change: impl FnOnce(&mut Limits)) -> Admission {
+        let mut limits = Limits::default();
+        change(&mut limits);
+        Admission::new(limits)
+    }
+
+    fn admit(admission: &Admission, address: &str) -> Result<Place, Rejection> {
+        admission.admit(address.parse().unwrap(), Instant::now())
     }
 
     #[test]
     fn a_network_has_a_bound_before_authentication() {
-        let admission = admission(10, 1);
-        let mut first = admission.admit("2001:db8::1".parse().unwrap()).unwrap();
-        let second = admission.admit("2001:db8::2".parse().unwrap());
+        let admission = admission(|limits| limits.unauthenticated_per_address = 1);
+        let mut first = admit(&admission, "2001:db8::1").unwrap();
+        let second = admit(&admission, "2001:db8::2");
         assert_eq!(second.unwrap_err(), Rejection::Rate);
-        admission.admit("2001:db8:0:1::2".parse().unwrap()).unwrap();
+        admit(&admission, "2001:db8:0:1::2").unwrap();
         first.authenticated();
-        admission.admit("2001:db8::2".parse().unwrap()).unwrap();
+        admit(&admission, "2001:db8::2").unwrap();
+    }
+
+    #[test]
+    fn a_network_has_a_bound_by_rfc6120_s13_12() {
+        let admission = admission(|limits| limits.connections_per_address = 2);
+        let mut places = [(); 2].map(|()| admit(&admission, "192.0.2.1").unwrap());
+        places.iter_mut().for_each(Place::authenticated);
+        let third = admit(&admission, "192.0.2.1");
+        assert_eq!(third.unwrap_err(), Rejection::Rate);
+        admit(&admission, "192.0.2.2").unwrap();
+        drop(places);
+        admit(&admission, "192.0.2.1").unwrap();
+    }
+
+    #[test]
+    fn attempts_of_a_network_have_a_bound_by_rfc6120_s13_12() {
+        let admission = admission(|limits| limits.new_connections_per_address_and_minute = 3);
+        for _ in 0..3 {
+            drop(admit(&admission, "192.0.2.1").unwrap());
+        }
+        assert_eq!(admit(&admission, "192.0.2.1").unwrap_err(), Rejection::Rate);
+        let later = Instant::now() + MINUTE;
+        admission
+            .admit("192.0.2.1".parse().unwrap(), later)
+            .unwrap();
     }
 
     #[test]
     fn a_place_is_given_back() {
-        let admission = admission(1, 1);
-        let place = admission.admit("192.0.2.1".parse().unwrap()).unwrap();
-        let full = admission.admit("192.0.2.2".parse().unwrap());
+        let admission = admission(|limits| limits.connections = 1);
+        let place = admit(&admission, "192.0.2.1").unwrap();
+        let full = admit(&admission, "192.0.2.2");
         assert_eq!(full.unwrap_err(), Rejection::MaxConnections);
         drop(place);
-        drop(admission.admit("192.0.2.1".parse().unwrap()).unwrap());
-        assert!(admission.shared.unauthenticated.lock().is_empty());
+        drop(admit(&admission, "192.0.2.1").unwrap());
+        assert!(admission.shared.networks.lock().is_empty());
+    }
+
+    #[test]
+    fn a_node_that_is_short_of_memory_takes_nobody() {
+        let admission = admission(|_| {});
+        admission.set_short_of_memory(true);
+        assert_eq!(
+            admit(&admission, "192.0.2.1").unwrap_err(),
+            Rejection::Memory
+        );
+        admission.set_short_of_memory(false);
+        admit(&admission, "192.0.2.1").unwrap();
     }
 }

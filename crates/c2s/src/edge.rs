@@ -11,6 +11,7 @@ use rookery_tls::Acceptor;
 
 use crate::admission::Admission;
 use crate::metrics::Metrics;
+use crate::pace::Rates;
 
 /// What all connections of a node share. There is one of it, and everything in it is cheap to reach.
 #[derive(Debug)]
@@ -24,6 +25,8 @@ pub(crate) struct Edge {
     pub(crate) drain: DrainSignal,
     pub(crate) homes: Arc<dyn Homes>,
     pub(crate) metrics: Metrics,
+    /// How fast clients are read from.
+    pub(crate) rates: Rates,
     pub(crate) service: Arc<dyn Service>,
     pub(crate) session: rookery_session::Config,
     pub(crate) session_metrics: rookery_session::Metrics,

@@ -6,6 +6,7 @@
 //!
 //! It does not know how stanzas are routed, or what they mean.
 
+mod address_range;
 mod admission;
 mod config;
 mod connection;
@@ -14,6 +15,9 @@ mod facts;
 mod listener;
 mod metrics;
 mod outgoing;
+mod pace;
+mod proxied;
+mod proxy_protocol;
 mod service;
 mod stream_errors;
 mod transport;
@@ -31,7 +35,8 @@ use rookery_tls::CertificateStore;
 
 use admission::Admission;
 
-pub use config::{DirectTlsListener, Limits, StartTlsListener};
+pub use address_range::{AddressRange, AddressRangeError};
+pub use config::{DirectTlsListener, Limits, ProxyHeader, ProxyProtocol, StartTlsListener};
 pub use listener::ListenError;
 pub use metrics::{CloseReason, Listener, Metrics, Profile, Rejection};
 
@@ -94,6 +99,11 @@ impl Listening {
     pub fn connections(&self) -> usize {
         self.admission.connections()
     }
+
+    /// Whether to take no more connections and logins for want of memory, from now on.
+    pub fn set_short_of_memory(&self, short: bool) {
+        self.admission.set_short_of_memory(short);
+    }
 }
 
 /// Listens for clients until the drain begins.
@@ -116,6 +126,10 @@ pub fn listen(config: Config, services: Services) -> Result<Listening, ListenErr
         features,
         authenticator: authenticator.clone(),
     };
+    let rates = pace::Rates {
+        bytes: config.limits.bytes(),
+        stanzas: config.limits.stanzas(),
+    };
     let admission = Admission::new(config.limits.clone());
     let metrics = Metrics::register(&services.registry);
     metrics
@@ -129,6 +143,7 @@ pub fn listen(config: Config, services: Services) -> Result<Listening, ListenErr
         drain: drain.clone(),
         homes: services.homes,
         metrics,
+        rates,
         service: Arc::new(service),
         session: config.session,
         session_metrics: rookery_session::Metrics::register(&services.registry),
@@ -141,6 +156,7 @@ pub fn listen(config: Config, services: Services) -> Result<Listening, ListenErr
         starttls: listener::listen(
             Listener::C2s,
             &config.starttls.address,
+            &config.starttls.proxy_protocol,
             &edge,
             &scope,
             &drain,
@@ -148,6 +164,7 @@ pub fn listen(config: Config, services: Services) -> Result<Listening, ListenErr
         direct: listener::listen(
             Listener::C2sTls,
             &config.direct.address,
+            &config.direct.proxy_protocol,
             &edge,
             &scope,
             &drain,

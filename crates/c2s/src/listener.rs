@@ -1,24 +1,32 @@
 //! Accepts connections and gives each to an arbiter.
 
-use std::io;
+use std::io::{self, Write as _};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use futures_util::StreamExt as _;
+use futures_util::stream::FuturesUnordered;
 use rookery_lifecycle::{DrainSignal, ScopeClosed, TaskScope};
+use rookery_stanza::{StreamCondition, StreamError};
+use rookery_stream::{Effect, Input, Negotiation, Security, StartTls};
 use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
 use tokio::net::{TcpListener, TcpStream};
 
 use crate::admission::Place;
+use crate::config::ProxyProtocol;
 use crate::connection::{self, Accepted};
 use crate::edge::Edge;
-use crate::metrics::Listener;
+use crate::metrics::{Listener, Rejection};
+use crate::proxied::{self, Heard};
 
 /// How many connections may wait to be accepted.
 const BACKLOG: i32 = 4096;
 /// How long to wait after accepting failed for want of file descriptors or memory.
 const PAUSE: Duration = Duration::from_millis(100);
+/// How many connections of proxies may be waited for to say whom they are from.
+const UNHEARD: usize = 4096;
 /// After how long the kernel asks a silent peer whether it is still there.
 const KEEPALIVE: Duration = Duration::from_secs(120);
 
@@ -38,10 +46,20 @@ pub enum ListenError {
     Scope(#[from] ScopeClosed),
 }
 
+/// One address that clients come in by.
+struct Door {
+    kind: Listener,
+    proxies: ProxyProtocol,
+    edge: Arc<Edge>,
+    /// The number of the connection that comes next.
+    next: AtomicUsize,
+}
+
 /// Listens on `addresses` until the drain begins. Every address is bound, or none is used.
 pub(crate) fn listen(
     kind: Listener,
     addresses: &[SocketAddr],
+    proxies: &ProxyProtocol,
     edge: &Arc<Edge>,
     scope: &TaskScope,
     drain: &DrainSignal,
@@ -58,8 +76,13 @@ pub(crate) fn listen(
     for listener in listeners {
         let address = listener.local_addr();
         local.extend(address);
-        let (edge, drain) = (Arc::clone(edge), drain.clone());
-        scope.spawn("listener", accept(kind, listener, edge, drain))?;
+        let door = Door {
+            kind,
+            proxies: proxies.clone(),
+            edge: Arc::clone(edge),
+            next: AtomicUsize::new(0),
+        };
+        scope.spawn("listener", door.keep(listener, drain.clone()))?;
     }
     edge.metrics.up.of(kind).set(i64::from(!local.is_empty()));
     Ok(local)
@@ -81,73 +104,116 @@ fn bind(address: SocketAddr) -> io::Result<TcpListener> {
     TcpListener::from_std(socket.into())
 }
 
-async fn accept(kind: Listener, listener: TcpListener, edge: Arc<Edge>, mut drain: DrainSignal) {
-    let next = AtomicUsize::new(0);
-    loop {
-        let accepted = tokio::select! {
-            accepted = listener.accept() => accepted,
-            () = drain.draining() => break,
-        };
-        match accepted {
-            Ok((socket, peer)) => admit(kind, socket, peer, &edge, &next),
-            Err(error) if is_of_one_connection(&error) => {}
+// === impl Door ===
+
+impl Door {
+    /// Accepts connections until the drain begins.
+    async fn keep(self, listener: TcpListener, mut drain: DrainSignal) {
+        let mut unheard = FuturesUnordered::new();
+        loop {
+            let accepted = tokio::select! {
+                accepted = listener.accept() => accepted,
+                Some(heard) = unheard.next() => {
+                    self.heard(heard);
+                    continue;
+                }
+                () = drain.draining() => break,
+            };
+            match accepted {
+                Ok((socket, peer)) if !self.proxies.trusts(peer) => self.admit(socket, peer),
+                Ok((socket, proxy)) if unheard.len() < UNHEARD => {
+                    unheard.push(proxied::hear(socket, proxy, self.proxies.header));
+                }
+                Ok(_) => self.reject(Rejection::ProxyHeader),
+                Err(error) if is_of_one_connection(&error) => {}
+                Err(error) => {
+                    tracing::error!(listener = ?self.kind, %error, "accepting connections failed");
+                    tokio::time::sleep(PAUSE).await;
+                }
+            }
+        }
+        self.edge.metrics.up.of(self.kind).set(0);
+    }
+
+    /// A proxy has said whom it speaks for, or has not.
+    fn heard(&self, Heard { proxy, outcome }: Heard) {
+        match outcome {
+            Ok((socket, client)) => self.admit(socket, client),
             Err(error) => {
-                tracing::error!(listener = ?kind, %error, "accepting connections failed");
-                tokio::time::sleep(PAUSE).await;
+                tracing::warn!(%proxy, %error, "a proxy does not say whom it speaks for");
+                self.reject(Rejection::ProxyHeader);
             }
         }
     }
-    edge.metrics.up.of(kind).set(0);
-}
 
-fn admit(
-    kind: Listener,
-    socket: TcpStream,
-    peer: SocketAddr,
-    edge: &Arc<Edge>,
-    next: &AtomicUsize,
-) {
-    let place = match edge.admission.admit(peer.ip()) {
-        Ok(place) => place,
-        Err(reason) => {
-            edge.metrics.rejected.of(kind, reason).increment();
-            return;
+    fn admit(&self, socket: TcpStream, peer: SocketAddr) {
+        let admitted = self.edge.admission.admit(peer.ip(), self.edge.clock.now());
+        let handed_over = match admitted {
+            Ok(place) => {
+                self.edge.metrics.accepted.of(self.kind).increment();
+                self.hand_over(socket, peer, place)
+            }
+            Err(reason) => {
+                self.reject(reason);
+                self.turn_away(socket)
+            }
+        };
+        if let Err(error) = handed_over {
+            tracing::debug!(%peer, %error, "the connection broke while it was accepted");
         }
-    };
-    edge.metrics.accepted.of(kind).increment();
-    if let Err(error) = hand_over(kind, socket, peer, place, edge, next) {
-        tracing::debug!(%peer, %error, "the connection broke while it was accepted");
     }
-}
 
-/// Gives the socket to the next arbiter in turn; the connection moves on to the home of its account when
-/// it has authenticated.
-fn hand_over(
-    listener: Listener,
-    socket: TcpStream,
-    peer: SocketAddr,
-    place: Place,
-    edge: &Arc<Edge>,
-    next: &AtomicUsize,
-) -> io::Result<()> {
-    let socket = socket.into_std()?;
-    socket.set_nodelay(true)?;
-    SockRef::from(&socket).set_tcp_keepalive(&TcpKeepalive::new().with_time(KEEPALIVE))?;
-    let arbiter = next.fetch_add(1, Ordering::Relaxed) % edge.arbiters.len().max(1);
-    let accepted = Accepted {
-        listener,
-        socket,
-        peer,
-        place,
-    };
-    let for_connection = Arc::clone(edge);
-    let Some(target) = edge.arbiters.get(arbiter) else {
-        return Ok(());
-    };
-    if !target.spawn_fn(move || connection::accept(accepted, for_connection, arbiter)) {
-        return Err(io::Error::other("the arbiter has ended"));
+    fn reject(&self, reason: Rejection) {
+        self.edge.metrics.rejected.of(self.kind, reason).increment();
     }
-    Ok(())
+
+    /// Tells a client that there is no place (RFC 6120 §4.9.3.17), as far as that can be said at once and
+    /// without TLS.
+    fn turn_away(&self, socket: TcpStream) -> io::Result<()> {
+        if self.kind != Listener::C2s {
+            return Ok(());
+        }
+        let (config, service) = (
+            Arc::clone(&self.edge.stream),
+            Arc::clone(&self.edge.service),
+        );
+        let (security, now) = (Security::StartTls(StartTls::Off), self.edge.clock.now());
+        let mut negotiation = Negotiation::new(config, service, security, now.into_std());
+        let (mut effects, mut last_words) = (Vec::new(), Vec::new());
+        let error = StreamError::new(StreamCondition::ResourceConstraint);
+        negotiation.handle(Input::Shutdown(error), now.into_std(), &mut effects);
+        for effect in effects {
+            if let Effect::Send(bytes) = effect {
+                last_words.extend_from_slice(&bytes);
+            }
+        }
+        // It is the first that is written to the socket: all of it fits.
+        socket.into_std()?.write_all(&last_words)
+    }
+
+    /// Gives the socket to the next arbiter in turn; the connection moves on to the home of its account
+    /// when it has authenticated.
+    fn hand_over(&self, socket: TcpStream, peer: SocketAddr, place: Place) -> io::Result<()> {
+        let socket = socket.into_std()?;
+        socket.set_nodelay(true)?;
+        SockRef::from(&socket).set_tcp_keepalive(&TcpKeepalive::new().with_time(KEEPALIVE))?;
+        let arbiters = &self.edge.arbiters;
+        let arbiter = self.next.fetch_add(1, Ordering::Relaxed) % arbiters.len().max(1);
+        let accepted = Accepted {
+            listener: self.kind,
+            socket,
+            peer,
+            place,
+        };
+        let for_connection = Arc::clone(&self.edge);
+        let Some(target) = arbiters.get(arbiter) else {
+            return Ok(());
+        };
+        if !target.spawn_fn(move || connection::accept(accepted, for_connection, arbiter)) {
+            return Err(io::Error::other("the arbiter has ended"));
+        }
+        Ok(())
+    }
 }
 
 /// Errors that concern the connection that was being accepted, not the listener.

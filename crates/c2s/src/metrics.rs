@@ -46,8 +46,12 @@ label! {
     pub enum Rejection("reason") {
         /// There are as many connections as there may be.
         MaxConnections = "max_connections",
-        /// Too many connections of one network have not authenticated.
+        /// One address has too many connections, or opens too many.
         Rate = "rate",
+        /// The node is short of memory.
+        Memory = "memory",
+        /// A trusted proxy did not say whom it speaks for.
+        ProxyHeader = "proxy_header",
     }
 }
 

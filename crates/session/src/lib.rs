@@ -14,6 +14,6 @@ mod state;
 
 pub use actor::{ConnectionClosed, FromClient, SessionActor, ToConnection, Wanted, Written};
 pub use config::Config;
-pub use metrics::{Direction, Metrics};
+pub use metrics::{Direction, Limiter, Metrics};
 pub use port::Port;
 pub use state::{Outbound, Session};

@@ -34,6 +34,10 @@ label! {
         HomeQueue = "home_queue",
         /// The connection's actor takes no more.
         ConnectionQueue = "connection_queue",
+        /// A client sends more bytes a second than are read.
+        ReadBytes = "read_bytes",
+        /// A client sends more stanzas a second than are read.
+        ReadStanzas = "read_stanzas",
     }
 }
 

@@ -12,6 +12,7 @@ use super::{About, Accepted, Connection, Counted, Phase};
 use crate::edge::Edge;
 use crate::metrics::Listener;
 use crate::outgoing::Outgoing;
+use crate::pace::Pace;
 use crate::transport::Transport;
 
 /// How many messages of its session may wait in a connection's mailbox.
@@ -48,6 +49,7 @@ pub(crate) fn accept(accepted: Accepted, edge: Arc<Edge>, arbiter: usize) {
     let (config, service) = (Arc::clone(&edge.stream), Arc::clone(&edge.service));
     let negotiation = Negotiation::new(config, service, security, accepted.into_std());
     let counted = Counted::new(Arc::clone(&edge), listener);
+    let pace = Pace::new(&edge.rates, accepted);
     let connection = Connection {
         edge,
         arbiter,
@@ -65,6 +67,7 @@ pub(crate) fn accept(accepted: Accepted, edge: Arc<Edge>, arbiter: usize) {
         outgoing: Outgoing::default(),
         phase: Phase::Open,
         departure: None,
+        pace,
         waker: None,
     };
     ConnectionActor::launch(connection);

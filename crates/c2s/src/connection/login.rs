@@ -3,6 +3,7 @@
 use actix::fut::wrap_future;
 use actix::{ActorFutureExt, AsyncContext};
 use rookery_auth::{Login, Reply, Request, Step};
+use rookery_stanza::{StreamCondition, StreamError};
 use rookery_stream::{Input, SaslReply, SaslRequest};
 use rookery_tls::HandshakeResult;
 
@@ -60,6 +61,13 @@ impl Connection {
 
     /// Asks the authenticator. Nothing is read until it has answered.
     pub(super) fn sasl(&mut self, request: SaslRequest, ctx: &mut Ctx) {
+        let begins = matches!(request, SaslRequest::Start { .. });
+        if begins && self.edge.admission.is_short_of_memory() {
+            self.closing(CloseReason::Policy);
+            let error = StreamError::new(StreamCondition::ResourceConstraint)
+                .with_text("the server is short of memory; try again later");
+            return self.tell(Input::Shutdown(error), ctx);
+        }
         let login = self
             .login
             .take()

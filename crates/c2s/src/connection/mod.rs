@@ -35,6 +35,7 @@ use crate::admission::Place;
 use crate::edge::Edge;
 use crate::metrics::{CloseReason, Listener};
 use crate::outgoing::Outgoing;
+use crate::pace::Pace;
 use crate::transport::Transport;
 use actor::ConnectionActor;
 pub(crate) use actor::accept;
@@ -67,6 +68,7 @@ struct Connection {
     phase: Phase,
     /// The arbiter that it is about to move to.
     departure: Option<usize>,
+    pace: Pace,
     waker: Option<Waker>,
 }
 

@@ -12,6 +12,7 @@ use super::actor::ConnectionActor;
 use super::{About, Connection, Ctx, Phase};
 use crate::edge::Edge;
 use crate::outgoing::Outgoing;
+use crate::pace::Pace;
 use crate::transport::Detached;
 
 /// A connection between two arbiters. It has authenticated and has no session yet.
@@ -22,6 +23,7 @@ struct Moving {
     transport: Detached,
     negotiation: Negotiation,
     outgoing: Outgoing,
+    pace: Pace,
 }
 
 // === impl Connection ===
@@ -54,6 +56,7 @@ impl Connection {
             transport,
             negotiation,
             outgoing,
+            pace,
             ..
         } = self;
         let peer = about.peer;
@@ -68,6 +71,7 @@ impl Connection {
             transport,
             negotiation,
             outgoing,
+            pace,
         };
         let sent = arbiters
             .arbiters
@@ -89,6 +93,7 @@ impl Moving {
             transport,
             negotiation,
             outgoing,
+            pace,
         } = self;
         let transport = match transport.attach() {
             Ok(transport) => transport,
@@ -107,6 +112,7 @@ impl Moving {
             outgoing,
             phase: Phase::Open,
             departure: None,
+            pace,
             waker: None,
         });
     }

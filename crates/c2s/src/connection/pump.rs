@@ -106,14 +106,19 @@ impl Pump {
         }
     }
 
+    fn deadline(&mut self, connection: &Connection) -> Option<Instant> {
+        if let Phase::Disconnecting(_) = connection.phase {
+            return Some(self.farewell.deadline(connection));
+        }
+        let stream = connection.negotiation.deadline().map(Instant::from_std);
+        let pause = connection.pace.paused_until();
+        stream.into_iter().chain(pause).min()
+    }
+
     /// Sets the timer to the next deadline, and reports it when it is reached.
     fn poll_timer(&mut self, connection: &mut Connection, ctx: &mut Ctx, cx: &mut TaskContext<'_>) {
         loop {
-            let deadline = match connection.phase {
-                Phase::Disconnecting(_) => Some(self.farewell.deadline(connection)),
-                _ => connection.negotiation.deadline().map(Instant::from_std),
-            };
-            let Some(deadline) = deadline else {
+            let Some(deadline) = self.deadline(connection) else {
                 self.timer = None;
                 return;
             };
@@ -127,7 +132,12 @@ impl Pump {
                 return;
             }
             self.timer = None;
-            if connection.edge.clock.now() < deadline {
+            let now = connection.edge.clock.now();
+            if now < deadline {
+                continue;
+            }
+            if connection.pace.resume(now) {
+                cx.waker().wake_by_ref(); // What there is to read was announced already.
                 continue;
             }
             match connection.phase {
@@ -197,7 +207,8 @@ impl Connection {
             return false;
         }
         let has_credit = |attached: &Attached| attached.credit.available(cx.waker());
-        !self.writes_first() && self.attached.as_ref().is_none_or(has_credit)
+        let is_paused = self.pace.paused_until().is_some();
+        !is_paused && !self.writes_first() && self.attached.as_ref().is_none_or(has_credit)
     }
 
     /// Whether so much waits for the client that it shall read before it is listened to.
@@ -215,6 +226,12 @@ impl Connection {
         let mut effects = Vec::new();
         self.negotiation
             .receive(plaintext, began.into_std(), &mut effects);
+        let limit = self
+            .pace
+            .read(&self.edge.rates, plaintext.len(), effects.len(), began);
+        if let Some(limit) = limit {
+            self.edge.session_metrics.limited.of(limit).increment();
+        }
         self.carry_out(effects, ctx);
         if self.attached.is_some() {
             self.edge

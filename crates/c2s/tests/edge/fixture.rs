@@ -134,8 +134,12 @@ impl Fixture {
             starttls: StartTlsListener {
                 address: vec!["127.0.0.1:0".parse().unwrap()],
                 starttls: StartTls::Off,
+                ..StartTlsListener::default()
             },
-            direct: DirectTlsListener { address: vec![] },
+            direct: DirectTlsListener {
+                address: vec![],
+                ..DirectTlsListener::default()
+            },
             limits: rookery_c2s::Limits::default(),
             session: rookery_session::Config::default(),
             stream: rookery_stream::Config::default(),
@@ -224,6 +228,11 @@ impl Fixture {
         self.homes.held.lock().clear();
     }
 
+    /// Whether the node is short of memory, from now on.
+    pub(crate) fn set_short_of_memory(&self, short: bool) {
+        self.listening.set_short_of_memory(short);
+    }
+
     /// From now on, binds are not answered.
     pub(crate) fn hold_binds(&self) {
         self.homes.binds.forget_permits(BINDS);
@@ -247,6 +256,13 @@ impl Fixture {
             .lines()
             .find_map(|line| line.strip_prefix("rookery_")?.strip_prefix(series));
         line.expect(series).trim().parse().unwrap()
+    }
+
+    /// Waits until a series has this value.
+    pub(crate) fn wait_for_metric(&self, series: &str, value: u64) {
+        while self.metric(series) != value {
+            std::thread::yield_now();
+        }
     }
 
     /// The node stops.
@@ -311,6 +327,10 @@ fn services(
 impl Client {
     pub(crate) fn send(&mut self, text: &str) {
         self.socket.write_all(text.as_bytes()).unwrap();
+    }
+
+    pub(crate) fn send_bytes(&mut self, bytes: &[u8]) {
+        self.socket.write_all(bytes).unwrap();
     }
 
     pub(crate) fn try_send(&mut self, text: &str) -> bool {

@@ -307,8 +307,116 @@ fn more_connections_than_allowed_are_closed() {
         client.open();
     }
     let mut third = fixture.client();
+    let told = third.read_until("</stream:stream>");
+    assert!(told.contains("<resource-constraint "), "{told}");
     assert!(third.is_closed());
     clients[0].authenticate();
     let mut fourth = fixture.client();
     fourth.open();
+}
+
+#[test]
+fn a_node_that_is_short_of_memory_takes_neither_connections_nor_logins_s4_9_3_17() {
+    let fixture = Fixture::start(|_| {});
+    let (mut inside, mut halfway) = (fixture.client(), fixture.client());
+    inside.log_in();
+    halfway.open();
+    fixture.set_short_of_memory(true);
+    let mut outside = fixture.client();
+    halfway.send("<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='ANONYMOUS'/>");
+    for client in [&mut outside, &mut halfway] {
+        let told = client.read_until("</stream:stream>");
+        assert!(told.contains("<resource-constraint "), "{told}");
+    }
+    let rejected = "connections_rejected_total{listener=\"c2s\",reason=\"memory\"}";
+    assert_eq!(fixture.metric(rejected), 1);
+    inside.send("<message id='on'><body>hi</body></message>");
+    fixture.wait_for(|event| matches!(event, Event::Submitted(_)).then_some(()));
+    fixture.set_short_of_memory(false);
+    fixture.client().log_in();
+}
+
+#[test]
+fn a_client_that_sends_faster_than_its_rate_is_slowed_and_loses_nothing_s13_12() {
+    let fixture = Fixture::start(|config| config.limits.stanzas_per_second = 200);
+    let mut client = fixture.client();
+    client.log_in();
+    let began = tokio::time::Instant::now();
+    client.send(&"<message><body>hi</body></message>".repeat(600));
+    let mut heard = 0;
+    while heard < 600 {
+        if let Event::Submitted(stanzas) = fixture.event() {
+            heard += stanzas.len();
+        }
+    }
+    // Two seconds' worth came at once, and the last turn of 64 on credit.
+    let least = Duration::from_millis(1_000 * (600 - 400 - 64) / 200);
+    assert!(began.elapsed() >= least, "{:?}", began.elapsed());
+    let limited = fixture.metric("rate_limited_total{limiter=\"read_stanzas\"}");
+    assert!(limited > 0);
+    assert_eq!(
+        fixture.metric("rate_limited_total{limiter=\"read_bytes\"}"),
+        0
+    );
+}
+
+fn behind_a_proxy(config: &mut rookery_c2s::Config) {
+    let loopback = "127.0.0.1".parse();
+    config.starttls.proxy_protocol.trusted = loopback.into_iter().collect();
+    config.limits.unauthenticated_per_address = 1;
+}
+
+#[test]
+fn limits_concern_the_clients_of_a_trusted_proxy_and_not_the_proxy() {
+    let fixture = Fixture::start(behind_a_proxy);
+    let v2 = b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c\xc0\0\x02\x02\x7f\0\0\x01\x10\0\x14\x66";
+    let (mut one, mut two) = (fixture.client(), fixture.client());
+    // The stream follows in the same breath, and the header comes in pieces.
+    one.send("PROXY TCP4 192.0.2.1 127.");
+    one.send("0.0.1 4000 5222\r\n");
+    one.open();
+    two.send_bytes(v2);
+    two.open();
+    let mut three = fixture.client();
+    three.send_bytes(v2);
+    let told = three.read_until("</stream:stream>");
+    assert!(told.contains("<resource-constraint "), "{told}");
+    let mut local = fixture.client();
+    local.send_bytes(b"\r\n\r\n\0\r\nQUIT\n\x20\0\0\0");
+    local.open();
+}
+
+#[test]
+fn a_trusted_proxy_that_does_not_say_whom_it_speaks_for_is_refused() {
+    let fixture = Fixture::start(behind_a_proxy);
+    for garbage in ["<?xml version='1.0'?>", "PROXY TCP4 nobody\r\n"] {
+        let mut client = fixture.client();
+        client.send(garbage);
+        assert!(client.is_closed());
+    }
+    let rejected = "connections_rejected_total{listener=\"c2s\",reason=\"proxy_header\"}";
+    fixture.wait_for_metric(rejected, 2);
+}
+
+#[test]
+fn a_proxy_that_is_being_set_up_may_leave_its_header_out() {
+    let fixture = Fixture::start(|config| {
+        behind_a_proxy(config);
+        config.starttls.proxy_protocol.header = rookery_c2s::ProxyHeader::Optional;
+    });
+    let (mut with, mut without) = (fixture.client(), fixture.client());
+    with.send("PROXY TCP6 2001:db8::1 ::1 1 2\r\n");
+    with.open();
+    without.open();
+}
+
+#[test]
+fn a_header_from_somebody_who_is_not_trusted_is_garbage() {
+    let fixture = Fixture::start(|config| {
+        config.starttls.proxy_protocol.trusted = vec!["192.0.2.0/24".parse().unwrap()];
+    });
+    let mut client = fixture.client();
+    client.send("PROXY TCP4 192.0.2.1 127.0.0.1 4000 5222\r\n");
+    let told = client.read_until("</stream:stream>");
+    assert!(told.contains("<stream:error>"), "{told}");
 }
