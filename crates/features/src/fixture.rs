@@ -3,14 +3,17 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use futures_util::FutureExt;
+use parking_lot::Mutex;
 use rookery_extension::{
     AccountView, Addressee, Answer, ContactKind, Contacts, Features, Host, IqContext, IqMethod,
-    Kept, Registry, Relation,
+    Kept, Order, Outcome, PresenceEvent, Registry, Relation, Verdict,
 };
 use rookery_lifecycle::Clock;
-use rookery_stanza::{BareJid, Jid, StanzaError, ns};
+use rookery_stanza::{BareJid, Jid, Stanza, StanzaError, ns};
 use rookery_storage::memory::MemoryStore;
-use rookery_xml::Element;
+use rookery_storage::{AccountStore, Credentials, DataStore, ScramKeys};
+use rookery_xml::{Element, Limits, StreamNamespaces};
 
 use crate::{Config, Parts, catalog};
 
@@ -22,6 +25,18 @@ pub(crate) struct Scene {
     pub(crate) host: Arc<Host>,
     pub(crate) features: Features,
     pub(crate) clock: Clock,
+    pub(crate) store: Arc<MemoryStore>,
+    pub(crate) metrics: rookery_telemetry::Registry,
+    home: Mutex<Home>,
+}
+
+/// What the home of juliet's account knows and was told to do.
+#[derive(Default)]
+struct Home {
+    kept: Kept,
+    available: bool,
+    now: u64,
+    orders: Vec<Order>,
 }
 
 impl Scene {
@@ -38,7 +53,8 @@ impl Scene {
     }
 
     fn made(host: Host, config: &Config) -> Self {
-        let parts = parts();
+        let store = store();
+        let parts = parts_on(store.clone());
         let mut registry = Registry::new();
         for feature in catalog(config, &parts) {
             registry.install(feature);
@@ -47,6 +63,93 @@ impl Scene {
             host: Arc::new(host),
             features: registry.freeze().unwrap(),
             clock: parts.clock,
+            store,
+            metrics: parts.metrics,
+            home: Mutex::default(),
+        }
+    }
+
+    /// From now on it is this time, in unix milliseconds.
+    pub(crate) fn at(&self, now: u64) {
+        self.home.lock().now = now;
+    }
+
+    /// What the home of juliet's account was told to do since this was asked last. What it shall keep and
+    /// store is done already.
+    pub(crate) fn orders(&self) -> Vec<Order> {
+        std::mem::take(&mut self.home.lock().orders)
+    }
+
+    /// The account leaves the memory of its home and comes back.
+    pub(crate) fn load_again(&self) {
+        let kinds = self.features.data_kinds();
+        let loaded = soon(self.store.load_account(&juliet(), kinds));
+        let data = loaded.unwrap().unwrap().data;
+        self.home.lock().kept = self.features.keep(&data).unwrap();
+    }
+
+    /// What the filters make of a stanza that a client of juliet's sends.
+    pub(crate) fn outbound(&self, xml: &str) -> (Verdict, Stanza) {
+        self.filtered(xml, Features::outbound)
+    }
+
+    /// What the filters make of a stanza for juliet.
+    pub(crate) fn inbound(&self, xml: &str) -> (Verdict, Stanza) {
+        self.filtered(xml, Features::inbound)
+    }
+
+    fn filtered(
+        &self,
+        xml: &str,
+        filter: impl Fn(&Features, &mut Stanza, AccountView<'_>) -> Verdict,
+    ) -> (Verdict, Stanza) {
+        let mut stanza = stanza(xml);
+        let verdict = self.look(|view| filter(&self.features, &mut stanza, view));
+        (verdict, stanza)
+    }
+
+    /// Whether presence passes between juliet and this address.
+    pub(crate) fn shares_presence(&self, with: &str) -> bool {
+        let with = Jid::parse(with).unwrap();
+        self.look(|view| self.features.shares_presence(&with, view))
+    }
+
+    /// A client of juliet's broadcasts this presence, after which the account is available or not.
+    pub(crate) fn broadcast(&self, xml: &str, available: bool) {
+        let presence = stanza(xml);
+        let session = Jid::parse("juliet@montague.lit/balcony").unwrap();
+        let before = std::mem::replace(&mut self.home.lock().available, available);
+        let event = PresenceEvent {
+            session: &session,
+            stanza: &presence,
+            initial: !before,
+        };
+        let orders = self.look(|view| self.features.presence(event, view));
+        self.obey(orders);
+    }
+
+    fn look<T>(&self, look: impl FnOnce(AccountView<'_>) -> T) -> T {
+        let (kept, available, now) = {
+            let home = self.home.lock();
+            (home.kept.clone(), home.available, home.now)
+        };
+        look(AccountView {
+            jid: &juliet(),
+            kept: &kept,
+            available,
+            now,
+        })
+    }
+
+    fn obey(&self, orders: Vec<Order>) {
+        for order in orders {
+            match order {
+                Order::Keep(keep) => self.home.lock().kept.apply(keep),
+                Order::Store(update) => {
+                    soon(self.store.update_data(update)).unwrap();
+                }
+                order => self.home.lock().orders.push(order),
+            }
         }
     }
 
@@ -62,7 +165,7 @@ impl Scene {
 
     /// An iq of type get to an account.
     pub(crate) fn ask_account(&self, payload: &str, relation: Relation) -> Got {
-        self.request(IqMethod::Get, payload, &juliet(relation))
+        self.request(IqMethod::Get, payload, &to_juliet(relation))
     }
 
     /// An iq of type get to one's own account.
@@ -72,7 +175,7 @@ impl Scene {
 
     /// An iq of type set to an account.
     pub(crate) fn tell_account(&self, payload: &str, relation: Relation) -> Got {
-        self.request(IqMethod::Set, payload, &juliet(relation))
+        self.request(IqMethod::Set, payload, &to_juliet(relation))
     }
 
     /// What the host answers, when it has something to say.
@@ -97,33 +200,75 @@ impl Scene {
         let from = Jid::parse("romeo@montague.lit/orchard").unwrap();
         let payload = Element::parse_str(payload).unwrap();
         let (host, features) = (&self.host, &self.features);
-        let context = IqContext {
-            method,
-            from: &from,
-            addressee,
-            host,
-            account: AccountView {
-                jid: &from.bare(),
-                kept: Kept::NOTHING,
-                available: true,
-                now: 0,
-            },
-            features,
-        };
-        match features.answer(&payload, context)? {
-            Answer::Now(answer) => Some(answer),
-            Answer::Later(_) | Answer::Ordered(_) => panic!("nothing here has to wait"),
-        }
+        let answer = self.look(|account| {
+            let context = IqContext {
+                method,
+                from: &from,
+                addressee,
+                host,
+                account,
+                features,
+            };
+            features.answer(&payload, context)
+        });
+        Some(match answer? {
+            Answer::Now(answer) => answer,
+            Answer::Later(answer) => soon(answer),
+            Answer::Ordered(outcome) => {
+                let Outcome {
+                    answer,
+                    before,
+                    after,
+                } = soon(outcome);
+                self.obey(before);
+                self.obey(after);
+                answer
+            }
+        })
     }
 }
 
 /// What features are made of in tests.
 pub(crate) fn parts() -> Parts {
+    parts_on(store())
+}
+
+fn parts_on(store: Arc<MemoryStore>) -> Parts {
     Parts {
         clock: Clock::system(),
-        store: Arc::new(MemoryStore::new()),
+        store,
         metrics: rookery_telemetry::Registry::new(),
     }
+}
+
+/// A store that has juliet's account.
+fn store() -> Arc<MemoryStore> {
+    let keys = || ScramKeys {
+        salt: Vec::new(),
+        iterations: 4096,
+        stored_key: Vec::new(),
+        server_key: Vec::new(),
+    };
+    let credentials = Credentials {
+        sha1: keys(),
+        sha256: keys(),
+        sha512: keys(),
+    };
+    let store = MemoryStore::new();
+    soon(store.create_accounts(vec![(juliet(), credentials)])).unwrap();
+    Arc::new(store)
+}
+
+/// What comes of something that has to wait for nothing but a store in memory.
+pub(crate) fn soon<T>(future: impl Future<Output = T>) -> T {
+    future
+        .now_or_never()
+        .expect("a store in memory answers at once")
+}
+
+fn stanza(xml: &str) -> Stanza {
+    let namespaces = StreamNamespaces::with_default(ns::CLIENT);
+    Stanza::parse(xml.to_owned().into(), &namespaces, &Limits::default()).unwrap()
 }
 
 const INFO: &str = "<query xmlns='http://jabber.org/protocol/disco#info'/>";
@@ -149,8 +294,12 @@ fn host(contacts: Contacts) -> Host {
     }
 }
 
-fn juliet(relation: Relation) -> Addressee {
-    Addressee::Account(BareJid::parse("juliet@montague.lit").unwrap(), relation)
+fn juliet() -> BareJid {
+    BareJid::parse("juliet@montague.lit").unwrap()
+}
+
+fn to_juliet(relation: Relation) -> Addressee {
+    Addressee::Account(juliet(), relation)
 }
 
 fn result(got: Got) -> Element {

@@ -3,16 +3,23 @@
 //! [`catalog`] is the one list of them, in the order in which they are installed. What other crates have
 //! built in is listed by [`declared`]. [`support`] makes documents from what all of them declare.
 
+mod account_records;
+pub mod blocking;
 pub mod caps;
 pub mod contact_addresses;
 pub mod declared;
 pub mod disco;
 pub mod entity_time;
 pub mod instant_messaging;
+pub mod last_activity;
 pub mod ping;
+pub mod private_storage;
+pub mod reports;
 pub mod session_request;
 pub mod software_version;
 pub mod support;
+pub mod vcard;
+pub mod vcard_avatar;
 
 #[cfg(test)]
 mod fixture;
@@ -28,12 +35,35 @@ use rookery_telemetry::Registry;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::account_records::AccountRecords;
+
 /// `[features]`: what protocol features leave to the operator.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
+    /// The most bytes that clients may make the server keep for one account beside roster and messages:
+    /// vCard, private elements, block list. A request for more gets `resource-constraint`.
+    pub bytes_per_account: u64,
     /// What the server tells about itself.
     pub software_version: software_version::Config,
+    /// Whom accounts keep out.
+    pub blocking: blocking::Config,
+    /// What becomes of reports.
+    pub reports: reports::Config,
+    /// What clients keep for themselves.
+    pub private_storage: private_storage::Config,
+    /// What people tell about themselves.
+    pub vcard: vcard::Config,
+}
+
+/// A setting that cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("features.{key} {text}")]
+pub struct ConfigError {
+    /// The key, below `features`.
+    pub key: &'static str,
+    /// What is wrong with its value.
+    pub text: String,
 }
 
 /// What features are made of, besides their configuration.
@@ -47,8 +77,55 @@ pub struct Parts {
     pub metrics: Registry,
 }
 
+// === impl Config ===
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            bytes_per_account: 1024 * 1024,
+            software_version: software_version::Config::default(),
+            blocking: blocking::Config::default(),
+            reports: reports::Config::default(),
+            private_storage: private_storage::Config::default(),
+            vcard: vcard::Config::default(),
+        }
+    }
+}
+
+impl Config {
+    /// Checks what a type cannot.
+    ///
+    /// # Errors
+    /// The first setting that cannot be used.
+    pub fn validate(&self) -> Result<(), ConfigError> {
+        self.blocking.validate()?;
+        self.reports.validate()?;
+        self.private_storage.validate()?;
+        self.vcard.validate()
+    }
+}
+
+// === impl ConfigError ===
+
+impl ConfigError {
+    pub(crate) fn new(key: &'static str, text: impl Into<String>) -> Self {
+        let text = text.into();
+        Self { key, text }
+    }
+
+    /// Refuses a limit of 0.
+    pub(crate) fn at_least_one(key: &'static str, limit: usize) -> Result<(), Self> {
+        match limit {
+            0 => Err(Self::new(key, "must be at least 1")),
+            _ => Ok(()),
+        }
+    }
+}
+
 /// All features of the server, in the order in which they are installed.
 pub fn catalog(config: &Config, parts: &Parts) -> Vec<Box<dyn Feature>> {
+    let records = AccountRecords::new(parts.store.clone(), config.bytes_per_account);
+    let reports = reports::Reports::new(&config.reports, parts);
     let mut features: Vec<Box<dyn Feature>> = vec![
         Box::new(disco::Disco),
         Box::new(caps::Caps),
@@ -60,6 +137,20 @@ pub fn catalog(config: &Config, parts: &Parts) -> Vec<Box<dyn Feature>> {
         Box::new(entity_time::EntityTime::new(parts.clock.clone())),
         Box::new(session_request::SessionRequest),
         Box::new(instant_messaging::InstantMessaging),
+        Box::new(reports.clone()),
+        Box::new(blocking::Blocking::new(
+            &config.blocking,
+            &records,
+            reports,
+            parts,
+        )),
+        Box::new(private_storage::PrivateStorage::new(
+            &config.private_storage,
+            &records,
+        )),
+        Box::new(vcard::VCard::new(&config.vcard, &records)),
+        Box::new(vcard_avatar::VCardAvatar),
+        Box::new(last_activity::LastActivity::new(parts.clock.clone())),
     ];
     for spec in declared::SPECS {
         features.push(Box::new(*spec));

@@ -130,6 +130,7 @@ mod tests {
         };
         let open = Scene::with_config(&crate::Config {
             software_version: config,
+            ..crate::Config::default()
         });
         assert_eq!(told(&open, "os").as_deref(), Some(std::env::consts::OS));
     }

@@ -10,8 +10,14 @@ use rookery_xml::Element;
 use crate::fixture::Scene;
 use crate::{Config, catalog, disco, ping};
 
-/// Features of hosts that are not the namespace of a request, with the feature that declares them.
-const WITHOUT_REQUEST: [(&str, &str); 2] = [(ns::CAPS, "caps"), (ns::OFFLINE, "offline")];
+/// Features of hosts that are not the namespace of a request to them, with the feature that declares them.
+const WITHOUT_REQUEST: [(&str, &str); 5] = [
+    (ns::CAPS, "caps"),
+    (ns::OFFLINE, "offline"),
+    ("urn:xmpp:blocking", "blocking"),
+    ("urn:xmpp:reporting:1", "reports"),
+    ("jabber:iq:private", "private_storage"),
+];
 
 fn standards(specs: &[Spec]) -> impl Iterator<Item = &'static Standard> {
     specs.iter().flat_map(|spec| spec.standards)
@@ -35,7 +41,7 @@ impl Feature for Twin {
 
 /// Whether a request in this namespace is answered, by whichever name.
 fn is_answered(namespace: &str, ask: impl Fn(&str) -> bool) -> bool {
-    ["query", "ping", "time"]
+    ["query", "ping", "time", "vCard"]
         .iter()
         .any(|name| ask(&format!("<{name} xmlns='{namespace}'/>")))
 }
