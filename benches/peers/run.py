@@ -29,8 +29,9 @@ def main() -> int:
     length = QUICK if options.quick else FULL
     wanted = [each for each in SCENARIOS
               if (each.quick or not options.quick) and (not options.only or any(word in each.name for word in options.only))]
-    subprocess.run(["cargo", "build", "--quiet", "--release", "--package", "rookery-server", "--package", "rookery-bench",
-                    "--bin", "rookery", "--example", "relay"], cwd=ROOT, check=True)
+    if not options.no_build:
+        subprocess.run(["cargo", "build", "--quiet", "--release", "--package", "rookery-server", "--package", "rookery-bench",
+                        "--bin", "rookery", "--example", "relay"], cwd=ROOT, check=True)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended"))
     begun = time.monotonic()
     print(conditions(), flush=True)
@@ -57,6 +58,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--servers", type=lambda text: text.split(","), default=list(SERVERS),
                         help=f"some of {','.join(SERVERS)}")
     parser.add_argument("--only", action="append", metavar="WORDS", help="only scenarios with these words in their names")
+    parser.add_argument("--no-build", action="store_true", help="take target/release as it is")
     parser.add_argument("--json", metavar="FILE", help="write all reports there")
     options = parser.parse_args()
     unknown = [name for name in options.servers if name not in SERVERS]

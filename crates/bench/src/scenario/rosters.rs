@@ -49,8 +49,9 @@ async fn befriend(
     let options = stage.options();
     let users = options.users;
     let mut everybody = done.subscribe();
-    session.output.extend_from_slice(b"<presence/>");
+    // Requests come from the first presence on (RFC 6121 §3.1.3), and none may be overlooked.
     let roster = session.ask("roster", ROSTER).await?;
+    session.output.extend_from_slice(b"<presence/>");
     let mut ready = is_ready(&mutual(&roster), options);
     let neighbours: Vec<String> = options
         .neighbours(index)
