@@ -78,18 +78,6 @@ impl AccountRecords {
             Err(error) => Err(refusal(&error)),
         }
     }
-
-    /// The contacts of an account that are subscribed to its presence.
-    pub(crate) async fn subscribers(&self, account: &BareJid) -> Result<Vec<BareJid>, StanzaError> {
-        use rookery_storage::Subscription::{Both, From};
-        let stored = self.store.load_account(account, &[]).await;
-        let stored = stored.map_err(|error| refusal(&error))?.unwrap_or_default();
-        let items = stored.roster.items;
-        let subscribers = items
-            .into_iter()
-            .filter(|item| matches!(item.subscription, From | Both));
-        Ok(subscribers.map(|item| item.jid).collect())
-    }
 }
 
 /// What a requester is told when the store fails.

@@ -260,7 +260,7 @@ fn store() -> Arc<MemoryStore> {
 }
 
 /// What comes of something that has to wait for nothing but a store in memory.
-pub(crate) fn soon<T>(future: impl Future<Output = T>) -> T {
+fn soon<T>(future: impl Future<Output = T>) -> T {
     future
         .now_or_never()
         .expect("a store in memory answers at once")

@@ -9,8 +9,6 @@ mod request;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeSet;
-
 use futures_util::FutureExt;
 use futures_util::future::ready;
 use rookery_extension::{
@@ -176,9 +174,9 @@ impl IqHandler for BlockHandler {
             let error = StanzaError::new(Condition::ResourceConstraint);
             return Answer::Now(Err(error.with_text("the list is full")));
         }
+        let hidden = audience(&account, &added, &before);
         let (records, reports) = (self.records.clone(), self.reports.clone());
         let change = async move {
-            let hidden = audience(&records, &account, &added, &before).await?;
             if !writes.is_empty() {
                 records.write(account.clone(), writes).await?;
             }
@@ -212,9 +210,9 @@ impl IqHandler for UnblockHandler {
             let writes = removed.iter().map(list::remove).collect();
             (removed, writes)
         };
+        let shown = audience(&account, &removed, &after);
         let records = self.records.clone();
         let change = async move {
-            let shown = audience(&records, &account, &removed, &after).await?;
             if !removed.is_empty() {
                 records.write(account, writes).await?;
             }
@@ -246,26 +244,11 @@ fn ordered(change: impl Future<Output = Result<Outcome, StanzaError>> + Send + '
     Answer::Ordered(outcome.boxed())
 }
 
-/// Whose view of the account changes with these items: an item that is a domain stands for every subscriber
-/// there too (§6). Not the account itself, nor anybody who is kept out by the rest of the list.
-async fn audience(
-    records: &AccountRecords,
-    account: &BareJid,
-    items: &[Jid],
-    rest: &BlockList,
-) -> Result<Vec<Jid>, StanzaError> {
-    let mut audience = items.to_vec();
-    let is_domain = |jid: &&Jid| jid.local().is_none() && jid.is_bare();
-    let domains: BTreeSet<&str> = items.iter().filter(is_domain).map(Jid::domain).collect();
-    if !domains.is_empty() {
-        let subscribers = records.subscribers(account).await?;
-        let there = subscribers
-            .into_iter()
-            .filter(|jid| domains.contains(jid.domain()));
-        audience.extend(there.map(|jid| jid.to_jid()));
-    }
-    audience.retain(|jid| !list::is_own(account, jid) && !rest.blocks(jid));
-    audience.sort();
-    audience.dedup();
-    Ok(audience)
+/// Whose view of the account changes with these items: not the account's own, nor that of anybody who is
+/// kept out by the rest of the list.
+fn audience(account: &BareJid, items: &[Jid], rest: &BlockList) -> Vec<Jid> {
+    let others = items
+        .iter()
+        .filter(|jid| jid.bare_str() != account.as_str() && !rest.blocks(jid));
+    others.cloned().collect()
 }
