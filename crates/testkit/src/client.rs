@@ -1,7 +1,7 @@
 //! A client that says exactly what it is told to say, and shows exactly what it is told.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use base64::Engine as _;
@@ -81,6 +81,15 @@ impl Client {
         let socket = TcpSocket::new_v4()?;
         socket.set_recv_buffer_size(bytes)?;
         Ok(Self::over(Transport::Plain(socket.connect(address).await?)))
+    }
+
+    /// Connects from an address of this machine, as if it were somebody else, and says nothing.
+    pub async fn connect_from(source: IpAddr, address: SocketAddr) -> Result<Self, ClientError> {
+        let socket = TcpSocket::new_v4()?;
+        socket.bind(SocketAddr::new(source, 0))?;
+        let socket = socket.connect(address).await?;
+        socket.set_nodelay(true)?;
+        Ok(Self::over(Transport::Plain(socket)))
     }
 
     /// Connects with TLS from the first byte (XEP-0368), and says nothing in it.
