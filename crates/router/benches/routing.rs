@@ -13,7 +13,7 @@ use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use rookery_delivery::{
     BindRequest, Close, Credit, Delivery, Homes, Load, Refused, SessionId, SessionKey, SessionPort,
 };
-use rookery_extension::{Contacts, Features, Host, Hosts};
+use rookery_extension::{Features, Host, Hosts};
 use rookery_lifecycle::{Clock, TaskScope};
 use rookery_router::{Config, Parts, Router};
 use rookery_stanza::{BareJid, Stanza, ns};
@@ -59,11 +59,7 @@ impl Net {
         let accounts = (0..16).map(|n| (account(n), credentials())).collect();
         system.block_on(store.create_accounts(accounts)).unwrap();
         let jid = BareJid::parse("example.com").unwrap();
-        let host = Host {
-            jid,
-            contacts: Contacts::default(),
-            anonymous: false,
-        };
+        let host = Host::new(jid);
         let parts = Parts {
             config: Config::default(),
             hosts: Hosts::new([host]),

@@ -27,18 +27,13 @@ pub(crate) fn decide(to: &Jid, hosts: &Hosts) -> Destination {
 
 #[cfg(test)]
 mod tests {
-    use rookery_extension::Contacts;
     use rookery_stanza::BareJid;
 
     use super::*;
 
     fn hosts() -> Hosts {
         let jid = BareJid::parse("example.com").unwrap();
-        Hosts::new([Host {
-            jid,
-            contacts: Contacts::default(),
-            anonymous: false,
-        }])
+        Hosts::new([Host::new(jid)])
     }
 
     #[test]

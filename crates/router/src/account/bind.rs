@@ -112,7 +112,7 @@ impl Account {
         if let Some(session) = &mut ended {
             returned.extend(session.take_held());
             step.now().push(Effect::Forget(key.id));
-            self.gone_offline(session, scene, step.now());
+            self.gone_offline(session, scene, step);
             if self.sessions.is_empty() {
                 step.now().push(Effect::Online(false));
             }

@@ -1,10 +1,11 @@
 //! What follows when the store has answered.
 
+use rookery_extension::Outcome;
 use rookery_stanza::{ParseError, Stanza};
 use rookery_storage::Queued;
 
-use super::Account;
 use super::effect::{Change, Effects, Step, Write};
+use super::{Account, Scene};
 
 /// The store's answer to one change.
 #[derive(Debug)]
@@ -17,11 +18,19 @@ pub(crate) enum Stored {
     Failed,
     /// The messages that were asked for.
     Page(Vec<Queued>),
+    /// What a feature found and did.
+    Outcome(Box<Outcome>),
 }
 
 impl Account {
     /// Takes the store's answer to a write, and adds what is to be done now.
-    pub(crate) fn stored(&mut self, write: Write, answer: Stored, step: &mut Step) {
+    pub(crate) fn stored(
+        &mut self,
+        write: Write,
+        answer: Stored,
+        scene: &Scene<'_>,
+        step: &mut Step,
+    ) {
         let Write {
             change,
             then,
@@ -41,8 +50,15 @@ impl Account {
                 step.append(then);
                 self.kept(step);
             }
+            (Change::Ask(asking), Stored::Outcome(outcome)) => {
+                self.concluded(*asking.request, *outcome, scene, step);
+            }
+            (Change::Data(update), Stored::Refused | Stored::Failed) => {
+                tracing::warn!(account = %update.account, "records of a feature were not written");
+            }
             (_, Stored::Refused) => step.append(refused),
-            (_, Stored::Failed | Stored::Page(_)) => step.append(failed),
+            (_, Stored::Done) => step.append(then),
+            (_, Stored::Failed | Stored::Page(_) | Stored::Outcome(_)) => step.append(failed),
         }
     }
 }

@@ -4,11 +4,12 @@ use std::fmt;
 
 use futures_util::future::BoxFuture;
 use rookery_delivery::{Close, Delivery, SessionId};
+use rookery_extension::Outcome;
 use rookery_stanza::{Condition, Jid, Kind, Stanza, StanzaError};
-use rookery_storage::{OfflineMessage, RosterUpdate};
+use rookery_storage::{DataUpdate, OfflineMessage, RosterUpdate};
 use rookery_xml::Element;
 
-use crate::metrics::Outcome;
+use crate::metrics::Outcome as Counted;
 
 /// The result of an IQ request: the payload of the answer, if it has one, or an error.
 pub(crate) type Answered = Result<Option<Element>, StanzaError>;
@@ -40,13 +41,15 @@ pub(crate) enum Effect {
     /// A message was taken up.
     Accepted,
     /// A stanza of this kind has left.
-    Settled(Kind, Outcome),
+    Settled(Kind, Counted),
     /// A stored message could not be read.
     Unreadable,
     /// Answer a request to bind.
     Bound(SessionId, Result<Jid, Box<StanzaError>>),
     /// Ask a session to end.
     Close(SessionId, Close),
+    /// Ask all sessions of the account to end, and read its data again.
+    End(Close),
     /// Tell the account when a session had its time to unbind.
     Expire(SessionId),
     /// The session is no longer bound.
@@ -77,12 +80,24 @@ pub(crate) struct Write {
 pub(crate) enum Change {
     /// Change the roster.
     Roster(RosterUpdate),
+    /// Change records of features.
+    Data(DataUpdate),
+    /// Let a feature ask the store about a request.
+    Ask(Asking),
     /// Keep a message.
     Append(OfflineMessage),
     /// Read kept messages after this position.
     Read(u64),
     /// Remove kept messages up to and including this position.
     Remove(u64),
+}
+
+/// A request, and what a feature does about it.
+pub(crate) struct Asking {
+    /// The request.
+    pub(crate) request: Box<Stanza>,
+    /// What the feature does; taken when it is begun.
+    pub(crate) outcome: Option<BoxFuture<'static, Outcome>>,
 }
 
 /// What an account wants done about one input: effects, then writes, each with the effects that came
@@ -111,20 +126,20 @@ impl Effects {
         self.push(Effect::Bounce(stanza, Box::new(error.into())));
     }
 
-    pub(crate) fn settled(&mut self, kind: Kind, outcome: Outcome) {
+    pub(crate) fn settled(&mut self, kind: Kind, outcome: Counted) {
         self.push(Effect::Settled(kind, outcome));
     }
 
     /// The stanza is ignored.
     pub(crate) fn ignore(&mut self, stanza: &Stanza) {
-        self.settled(stanza.kind, Outcome::Dropped);
+        self.settled(stanza.kind, Counted::Dropped);
     }
 
     /// Answers a request with a result or an error.
     pub(crate) fn answer(&mut self, request: Stanza, answer: Answered) {
         match answer {
             Ok(payload) => {
-                self.settled(request.kind, Outcome::Local);
+                self.settled(request.kind, Counted::Local);
                 self.route(request.result_reply(payload));
             }
             Err(error) => self.bounce(request, error),
@@ -145,11 +160,29 @@ impl Write {
         }
     }
 
+    /// Lets a feature ask the store before a request is answered.
+    pub(crate) fn asking(request: Stanza, outcome: BoxFuture<'static, Outcome>) -> Self {
+        let write = Self::new(Change::Ask(Asking {
+            request: Box::new(request.clone()),
+            outcome: Some(outcome),
+        }));
+        write.or_bounce(request, Condition::ResourceConstraint)
+    }
+
     /// Returns `stanza` with an error when the store does not do it.
     pub(crate) fn or_bounce(mut self, stanza: Stanza, refused: Condition) -> Self {
         self.refused.bounce(stanza.clone(), refused);
         self.failed.bounce(stanza, Condition::ResourceConstraint);
         self
+    }
+}
+
+// === impl Change ===
+
+impl Change {
+    /// Whether what is handled next depends on what comes of it.
+    fn is_depended_on(&self) -> bool {
+        matches!(self, Self::Roster(_) | Self::Read(_) | Self::Ask(_))
     }
 }
 
@@ -173,7 +206,13 @@ impl Step {
     pub(crate) fn ends_batch(&self) -> bool {
         self.writes
             .iter()
-            .any(|(write, _)| matches!(write.change, Change::Roster(_) | Change::Read(_)))
+            .any(|(write, _)| write.change.is_depended_on())
+    }
+}
+
+impl fmt::Debug for Asking {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Asking").field(&self.request).finish()
     }
 }
 
@@ -207,6 +246,7 @@ impl fmt::Debug for Effect {
             Self::Unreadable => f.write_str("Unreadable"),
             Self::Bound(session, jid) => f.debug_tuple("Bound").field(session).field(jid).finish(),
             Self::Close(session, why) => f.debug_tuple("Close").field(session).field(why).finish(),
+            Self::End(why) => f.debug_tuple("End").field(why).finish(),
             Self::Expire(session) => f.debug_tuple("Expire").field(session).finish(),
             Self::Forget(session) => f.debug_tuple("Forget").field(session).finish(),
             Self::Online(online) => f.debug_tuple("Online").field(online).finish(),

@@ -1,5 +1,6 @@
 //! What comes for the account (RFC 6121 §8.5).
 
+use rookery_extension::Verdict;
 use rookery_stanza::{Kind, PresenceType, Stanza};
 
 use super::effect::Step;
@@ -7,7 +8,14 @@ use super::{Account, Scene};
 
 impl Account {
     /// Somebody sent a stanza to the account, to its bare or a full JID.
-    pub(super) fn received(&mut self, stanza: Stanza, scene: &Scene<'_>, step: &mut Step) {
+    pub(super) fn received(&mut self, mut stanza: Stanza, scene: &Scene<'_>, step: &mut Step) {
+        if self.exists() {
+            match scene.rules.features.inbound(&mut stanza, self.view(scene)) {
+                Verdict::Pass => {}
+                Verdict::Ignore => return step.now().ignore(&stanza),
+                Verdict::Refuse(error) => return step.now().bounce(stanza, error),
+            }
+        }
         match stanza.kind {
             Kind::Message(kind) => self.message(stanza, kind, scene, step),
             Kind::Iq(kind) => self.iq(stanza, kind, scene, step),

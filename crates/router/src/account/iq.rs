@@ -4,11 +4,10 @@
 
 use std::sync::Arc;
 
-use futures_util::FutureExt;
 use rookery_extension::{AccountView, Addressee, Answer, Host, IqContext, IqMethod, Relation};
 use rookery_stanza::{Condition, IqType, Jid, Kind, Stanza, ns};
 
-use super::effect::{Effect, Effects, Step};
+use super::effect::{Effect, Effects, Step, Write};
 use super::{Account, Scene};
 use crate::config::StrangersRequests;
 
@@ -17,8 +16,8 @@ impl Account {
     pub(super) fn iq(&mut self, stanza: Stanza, kind: IqType, scene: &Scene<'_>, step: &mut Step) {
         match &stanza.to {
             Some(to) if to.is_full() => self.iq_to_full(stanza, kind, scene, step.now()),
-            // Answers to requests that the server made for the account: to roster pushes (§2.1.6).
-            _ if !kind.is_request() => step.now().ignore(&stanza),
+            // Answers to requests that the server made for the account, roster pushes (§2.1.6) among them.
+            _ if !kind.is_request() => self.answered(stanza, scene, step),
             _ => self.iq_to_account(stanza, scene, step),
         }
     }
@@ -62,14 +61,7 @@ impl Account {
             return step.now().bounce(stanza, Condition::ServiceUnavailable);
         };
         let addressee = Addressee::Account(self.jid.clone(), self.relation(stanza.from.as_ref()));
-        answer(
-            stanza,
-            &addressee,
-            host,
-            self.view(scene),
-            scene,
-            step.now(),
-        );
+        answer(stanza, &addressee, host, self.view(scene), scene, step);
     }
 
     fn relation(&self, from: Option<&Jid>) -> Relation {
@@ -89,8 +81,9 @@ pub(super) fn answer(
     host: &Arc<Host>,
     account: AccountView<'_>,
     scene: &Scene<'_>,
-    out: &mut Effects,
+    step: &mut Step,
 ) {
+    let out = step.now();
     let method = match request.kind {
         Kind::Iq(IqType::Get) => IqMethod::Get,
         Kind::Iq(IqType::Set) => IqMethod::Set,
@@ -116,10 +109,7 @@ pub(super) fn answer(
         None => out.bounce(request, Condition::ServiceUnavailable),
         Some(Answer::Now(result)) => out.answer(request, result),
         Some(Answer::Later(future)) => out.push(Effect::Later(Box::new(request), future)),
-        Some(Answer::Ordered(future)) => {
-            let answer = future.map(|outcome| outcome.answer).boxed();
-            out.push(Effect::Later(Box::new(request), answer));
-        }
+        Some(Answer::Ordered(future)) => step.write(Write::asking(request, future)),
     }
 }
 

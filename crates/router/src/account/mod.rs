@@ -7,7 +7,8 @@
 //! * `outbound`: what the account's own clients send (RFC 6120 §10.3, RFC 6121 §4.6.3);
 //! * `inbound`: what comes for the account (RFC 6121 §8.5), with `message`, `iq`, `presence`, `probe`;
 //! * `roster` (RFC 6121 §2) and `subscription` (RFC 6121 §3, Appendix A);
-//! * `bind` (RFC 6120 §7), `offline` (XEP-0160), `undelivered`.
+//! * `bind` (RFC 6120 §7), `offline` (XEP-0160), `undelivered`;
+//! * `orders`: what features want done.
 
 mod bind;
 mod durable;
@@ -17,6 +18,7 @@ mod input;
 mod iq;
 mod message;
 mod offline;
+mod orders;
 mod outbound;
 mod presence;
 mod probe;
@@ -28,7 +30,7 @@ mod tests;
 mod undelivered;
 
 use rookery_delivery::SessionId;
-use rookery_extension::{AccountView, Features, Host, Hosts, Kept};
+use rookery_extension::{Features, Host, Hosts, Kept};
 use rookery_stanza::{BareJid, Jid};
 
 pub(crate) use durable::Stored;
@@ -150,7 +152,7 @@ impl Account {
         match input {
             Input::Sent { session, stanza } => self.sent(&session, stanza, scene, step),
             Input::Received(stanza) => self.received(stanza, scene, step),
-            Input::Probed { from } => self.probed(&from, step.now()),
+            Input::Probed { from } => self.probed(&from, scene, step.now()),
             Input::Bind(bind) => self.bind(bind, scene, step.now()),
             Input::Unbound {
                 session,
@@ -165,16 +167,6 @@ impl Account {
                 batch,
             } => self.refused(session, why, batch, scene, step),
             Input::Expired(session) => self.expired(session, scene, step),
-        }
-    }
-
-    /// The account, as features see it.
-    fn view(&self, scene: &Scene<'_>) -> AccountView<'_> {
-        AccountView {
-            jid: &self.jid,
-            kept: &self.kept,
-            available: self.sessions.available().next().is_some(),
-            now: scene.now,
         }
     }
 

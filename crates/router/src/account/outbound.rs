@@ -3,13 +3,14 @@
 use std::sync::Arc;
 
 use rookery_delivery::SessionKey;
-use rookery_extension::{AccountView, Addressee, Host};
+use rookery_extension::{Addressee, Host, Verdict};
 use rookery_stanza::payload::delay::Delay;
 use rookery_stanza::{Condition, IqType, Jid, Kind, PresenceType, Stanza, ns};
 
 use super::effect::{Effect, Effects, Step};
 use super::{Account, Scene, iq};
 use crate::decide::{Destination, decide};
+use crate::metrics::Outcome;
 
 impl Account {
     /// A client sent a stanza.
@@ -27,14 +28,27 @@ impl Account {
             return step.now().ignore(&stanza);
         }
         stanza.from = Some(session.jid.clone());
+        match scene.rules.features.outbound(&mut stanza, self.view(scene)) {
+            Verdict::Pass => self.dispatch(session, stanza, scene, step),
+            Verdict::Ignore => step.now().ignore(&stanza),
+            Verdict::Refuse(error) => step.now().bounce(stanza, error),
+        }
+    }
+
+    /// To whom it is addressed.
+    fn dispatch(
+        &mut self,
+        session: &SessionKey,
+        stanza: Stanza,
+        scene: &Scene<'_>,
+        step: &mut Step,
+    ) {
         let Some(to) = stanza.to.clone() else {
             return self.sent_to_nobody(session, stanza, scene, step);
         };
         match decide(&to, &scene.rules.hosts) {
             Destination::Account => self.sent_to_account(session, stanza, &to, scene, step),
-            Destination::Host(host) => {
-                sent_to_host(stanza, &to, &host, self.view(scene), scene, step.now());
-            }
+            Destination::Host(host) => self.sent_to_host(session, stanza, &host, scene, step),
             Destination::Remote => self.sent_abroad(stanza, &to, scene, step),
         }
     }
@@ -114,6 +128,60 @@ impl Account {
         }
     }
 
+    /// RFC 6120 §10.5.1 and §10.5.2: requests are answered; messages and presence are for features.
+    fn sent_to_host(
+        &mut self,
+        session: &SessionKey,
+        stanza: Stanza,
+        host: &Arc<Host>,
+        scene: &Scene<'_>,
+        step: &mut Step,
+    ) {
+        if let Kind::Iq(kind) = stanza.kind {
+            let is_host = stanza.to.as_ref().is_some_and(Jid::is_bare);
+            if kind.is_request() && is_host {
+                let view = self.view(scene);
+                return iq::answer(stanza, &Addressee::Host, host, view, scene, step);
+            }
+            return step.now().bounce(stanza, Condition::ServiceUnavailable);
+        }
+        let features = &scene.rules.features;
+        match features.to_host(&stanza, host, self.view(scene)) {
+            Some(Ok(copies)) => {
+                step.now().settled(stanza.kind, Outcome::Local);
+                for copy in copies {
+                    self.send_copy(session, copy, scene, step);
+                }
+            }
+            Some(Err(error)) => step.now().bounce(stanza, error),
+            None => unread(stanza, step.now()),
+        }
+    }
+
+    /// Sends what a feature made of a stanza to a host, as if the client had sent it. What is addressed to
+    /// a host again goes no further.
+    fn send_copy(
+        &mut self,
+        session: &SessionKey,
+        copy: Stanza,
+        scene: &Scene<'_>,
+        step: &mut Step,
+    ) {
+        let mut copy = copy.with_from(session.jid.clone());
+        if let Kind::Message(_) = copy.kind {
+            step.now().push(Effect::Accepted);
+        }
+        let to = copy.to.as_ref().map(|to| decide(to, &scene.rules.hosts));
+        if let None | Some(Destination::Host(_)) = to {
+            return step.now().bounce(copy, Condition::ServiceUnavailable);
+        }
+        match scene.rules.features.outbound(&mut copy, self.view(scene)) {
+            Verdict::Pass => self.dispatch(session, copy, scene, step),
+            Verdict::Ignore => step.now().ignore(&copy),
+            Verdict::Refuse(error) => step.now().bounce(copy, error),
+        }
+    }
+
     /// RFC 6120 §10.4: there is no way to other servers yet. What ends a subscription still changes the
     /// roster; errors and answers find nobody.
     fn sent_abroad(&mut self, stanza: Stanza, to: &Jid, scene: &Scene<'_>, step: &mut Step) {
@@ -126,19 +194,10 @@ impl Account {
     }
 }
 
-/// RFC 6120 §10.5.1 and §10.5.2: requests are answered, presence is not kept, messages are not read.
-fn sent_to_host(
-    stanza: Stanza,
-    to: &Jid,
-    host: &Arc<Host>,
-    account: AccountView<'_>,
-    scene: &Scene<'_>,
-    out: &mut Effects,
-) {
+/// What a host does with messages and presence that no feature takes: it keeps no presence and reads no
+/// messages.
+fn unread(stanza: Stanza, out: &mut Effects) {
     match stanza.kind {
-        Kind::Iq(kind) if kind.is_request() && to.is_bare() => {
-            iq::answer(stanza, &Addressee::Host, host, account, scene, out);
-        }
         Kind::Presence(
             PresenceType::Available
             | PresenceType::Unavailable

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use rookery_delivery::SessionKey;
+use rookery_extension::PresenceEvent;
 use rookery_stanza::{Condition, Jid, Kind, PresenceType, Stanza, ns};
 
 use super::effect::{Effect, Effects, Step};
@@ -21,8 +22,8 @@ impl Account {
         step: &mut Step,
     ) {
         match kind {
-            PresenceType::Available => self.available(session, stanza, step),
-            PresenceType::Unavailable => self.unavailable(session, stanza, scene, step.now()),
+            PresenceType::Available => self.available(session, stanza, scene, step),
+            PresenceType::Unavailable => self.unavailable(session, stanza, scene, step),
             // A request for nobody.
             PresenceType::Subscribe
             | PresenceType::Subscribed
@@ -33,7 +34,7 @@ impl Account {
     }
 
     /// Initial presence and its updates (§4.2.2, §4.4.2).
-    fn available(&mut self, key: &SessionKey, stanza: Stanza, step: &mut Step) {
+    fn available(&mut self, key: &SessionKey, stanza: Stanza, scene: &Scene<'_>, step: &mut Step) {
         let Ok(priority) = priority(&stanza) else {
             return step.now().bounce(stanza, Condition::BadRequest);
         };
@@ -44,10 +45,11 @@ impl Account {
         let initial = self
             .sessions
             .set_available(key.id, stanza.clone(), priority);
-        self.tell_subscribers(stanza, step.now());
+        self.tell_subscribers(stanza.clone(), scene, step.now());
         if initial {
-            self.welcome(key, step.now());
+            self.welcome(key, scene, step.now());
         }
+        self.follow_presence(&key.jid, &stanza, initial, scene, step);
         if priority >= 0 && !took_messages {
             self.replay_to(key.id, step);
         }
@@ -55,7 +57,7 @@ impl Account {
 
     /// What a resource that has become available is told: the presence of the account's other resources,
     /// that of the contacts (§4.3.1), and the requests that wait for an answer (§3.1.3).
-    fn welcome(&mut self, key: &SessionKey, out: &mut Effects) {
+    fn welcome(&mut self, key: &SessionKey, scene: &Scene<'_>, out: &mut Effects) {
         let others: Vec<Stanza> = self
             .sessions
             .available()
@@ -68,7 +70,7 @@ impl Account {
                 session.give(stanza, out);
             }
         }
-        let contacts: Vec<Jid> = self.roster.subscriptions().collect();
+        let contacts: Vec<Jid> = self.sharing(self.roster.subscriptions(), scene).collect();
         if !contacts.is_empty() {
             out.push(Effect::Probe {
                 from: key.jid.clone(),
@@ -88,16 +90,16 @@ impl Account {
         key: &SessionKey,
         stanza: Stanza,
         scene: &Scene<'_>,
-        out: &mut Effects,
+        step: &mut Step,
     ) {
         let Some(session) = self.sessions.get_mut(key.id) else {
             return;
         };
         let ended = session.end_presence();
         if ended.0 {
-            session.give(stanza.clone().with_to(self.jid.to_jid()), out);
+            session.give(stanza.clone().with_to(self.jid.to_jid()), step.now());
         }
-        self.tell_end(stanza, ended, scene, out);
+        self.tell_end(&key.jid, stanza, ended, scene, step);
     }
 
     /// A resource went without saying so: everybody is told on its behalf (§4.5.2).
@@ -105,45 +107,76 @@ impl Account {
         &mut self,
         session: &mut Session,
         scene: &Scene<'_>,
-        out: &mut Effects,
+        step: &mut Step,
     ) {
         let stanza = Stanza::presence(PresenceType::Unavailable);
         let ended = session.end_presence();
-        self.tell_end(stanza.with_from(session.key.jid.clone()), ended, scene, out);
+        let jid = &session.key.jid;
+        self.tell_end(jid, stanza.with_from(jid.clone()), ended, scene, step);
     }
 
     /// Tells those who had presence of a resource that it ended: subscribers if the resource was available,
     /// and whoever got directed presence (§4.6.3).
     fn tell_end(
         &mut self,
+        session: &Jid,
         stanza: Stanza,
         (was_available, mut shared): (bool, BTreeSet<Jid>),
         scene: &Scene<'_>,
-        out: &mut Effects,
+        step: &mut Step,
     ) {
         if was_available {
             self.last_unavailable = Some(scene.now);
             shared.retain(|jid| !self.may_see(jid));
-            self.tell_subscribers(stanza.clone(), out);
+            self.tell_subscribers(stanza.clone(), scene, step.now());
+            self.follow_presence(session, &stanza, false, scene, step);
         }
         if !shared.is_empty() {
             let to = shared.into_iter().collect();
-            out.push(Effect::FanOut { stanza, to });
+            step.now().push(Effect::FanOut { stanza, to });
         }
     }
 
     /// Tells everybody who is subscribed, and the account's own available resources.
-    fn tell_subscribers(&mut self, stanza: Stanza, out: &mut Effects) {
+    fn tell_subscribers(&mut self, stanza: Stanza, scene: &Scene<'_>, out: &mut Effects) {
         out.settled(stanza.kind, Outcome::Local);
         let own = stanza.clone().with_to(self.jid.to_jid());
         self.sessions.give_available(&own, out);
-        let subscribers: Vec<Jid> = self.roster.subscribers().collect();
+        let subscribers: Vec<Jid> = self.sharing(self.roster.subscribers(), scene).collect();
         if !subscribers.is_empty() {
             out.push(Effect::FanOut {
                 stanza,
                 to: subscribers,
             });
         }
+    }
+
+    /// Those of `contacts` whom no filter keeps presence from.
+    fn sharing(
+        &self,
+        contacts: impl Iterator<Item = Jid>,
+        scene: &Scene<'_>,
+    ) -> impl Iterator<Item = Jid> {
+        let view = self.view(scene);
+        contacts.filter(move |jid| scene.rules.features.shares_presence(jid, view))
+    }
+
+    /// Lets features follow presence that was broadcast.
+    fn follow_presence(
+        &mut self,
+        session: &Jid,
+        stanza: &Stanza,
+        initial: bool,
+        scene: &Scene<'_>,
+        step: &mut Step,
+    ) {
+        let event = PresenceEvent {
+            session,
+            stanza,
+            initial,
+        };
+        let orders = scene.rules.features.presence(event, self.view(scene));
+        self.obey(orders, Some(session), scene, step);
     }
 
     /// Sends the current presence of every available resource to somebody who may see it now (§3.1.5).

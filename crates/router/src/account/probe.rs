@@ -8,8 +8,9 @@ use crate::metrics::Outcome;
 
 impl Account {
     /// A contact at this server became available, and its home asks. Silence means unavailable.
-    pub(super) fn probed(&mut self, from: &Jid, out: &mut Effects) {
-        if !self.exists() {
+    pub(super) fn probed(&mut self, from: &Jid, scene: &Scene<'_>, out: &mut Effects) {
+        let features = &scene.rules.features;
+        if !self.exists() || !features.shares_presence(from, self.view(scene)) {
             return;
         }
         if self.may_see(from) {

@@ -1,6 +1,6 @@
 //! The bound resources of an account.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
 
 use rookery_delivery::{Delivery, SessionId, SessionKey};
 use rookery_stanza::{Jid, Kind, Stanza};
@@ -14,6 +14,9 @@ const SHARED_LIMIT: usize = 1000;
 
 /// Deliveries that wait for a session to unbind; further ones are returned to their senders.
 const HELD_LIMIT: usize = 1000;
+
+/// Questions that one client may leave unanswered.
+const QUESTIONS: usize = 4;
 
 /// A bound resource: a connected resource (RFC 6120 §7.1).
 #[derive(Debug)]
@@ -32,6 +35,17 @@ pub(crate) struct Session {
     shared: BTreeSet<Jid>,
     /// What came for it since it takes nothing more; it will unbind.
     held: Option<Vec<Delivery>>,
+    /// What features have to do with it; few sessions have any.
+    dialogue: Option<Box<Dialogue>>,
+}
+
+/// What features have to do with a session.
+#[derive(Debug, Default)]
+pub(crate) struct Dialogue {
+    /// The topics that it gets pushes about.
+    topics: Vec<&'static str>,
+    /// Questions that its client has not answered: their ids and tags.
+    questions: VecDeque<(Box<str>, String)>,
 }
 
 /// The presence of an available resource.
@@ -64,6 +78,7 @@ impl Session {
             available_since: None,
             shared: BTreeSet::new(),
             held: None,
+            dialogue: None,
         }
     }
 
@@ -141,6 +156,38 @@ impl Session {
         self.shared.remove(with);
     }
 
+    /// Forgets those who got directed presence that this names, and gives them.
+    pub(crate) fn unshare_matching(&mut self, mut named: impl FnMut(&Jid) -> bool) -> Vec<Jid> {
+        let gone: Vec<Jid> = self
+            .shared
+            .iter()
+            .filter(|jid| named(jid))
+            .cloned()
+            .collect();
+        for jid in &gone {
+            self.shared.remove(jid);
+        }
+        gone
+    }
+
+    /// What features have to do with it.
+    pub(crate) fn dialogue(&mut self) -> &mut Dialogue {
+        self.dialogue.get_or_insert_default()
+    }
+
+    /// Whether it gets pushes about a topic.
+    pub(crate) fn follows(&self, topic: &str) -> bool {
+        let dialogue = self.dialogue.as_ref();
+        dialogue.is_some_and(|dialogue| dialogue.topics.contains(&topic))
+    }
+
+    /// The tag of the question with this id, which its client has answered now.
+    pub(crate) fn answered(&mut self, id: &str) -> Option<String> {
+        let questions = &mut self.dialogue.as_mut()?.questions;
+        let at = questions.iter().position(|(asked, _)| &**asked == id)?;
+        questions.remove(at).map(|(_, tag)| tag)
+    }
+
     /// Ends its presence: whether it was available, and who else got directed presence.
     pub(crate) fn end_presence(&mut self) -> (bool, BTreeSet<Jid>) {
         (
@@ -152,6 +199,26 @@ impl Session {
     /// Whether it sent directed presence to this address, or to its account.
     pub(crate) fn shares_with(&self, jid: &Jid) -> bool {
         self.shared.contains(jid.as_str()) || self.shared.contains(jid.bare_str())
+    }
+}
+
+// === impl Dialogue ===
+
+impl Dialogue {
+    /// The session gets pushes about this topic from now on.
+    pub(crate) fn follow(&mut self, topic: &'static str) {
+        if !self.topics.contains(&topic) {
+            self.topics.push(topic);
+        }
+    }
+
+    /// The client was asked. The oldest question that it left unanswered is forgotten when there are too
+    /// many.
+    pub(crate) fn asked(&mut self, id: Box<str>, tag: String) {
+        if self.questions.len() >= QUESTIONS {
+            self.questions.pop_front();
+        }
+        self.questions.push_back((id, tag));
     }
 }
 

@@ -186,13 +186,7 @@ impl Handler<CloseAccount> for HomeShard {
 
     fn handle(&mut self, close: CloseAccount, _: &mut Self::Context) {
         let CloseAccount(account, reason) = close;
-        for port in self.ports.values().filter(|port| port.account == account) {
-            port.port.close(reason);
-        }
-        // What is known of it is read again before it is used again.
-        if let Some(slot) = self.slots.get_mut(account.as_str()) {
-            slot.stale = true;
-        }
+        self.close_account(&account, reason);
     }
 }
 

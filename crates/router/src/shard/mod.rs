@@ -21,7 +21,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use rookery_delivery::{BindRefused, Permit, SessionId, SessionPort};
+use rookery_delivery::{BindRefused, Close, Permit, SessionId, SessionPort};
 use rookery_lifecycle::{Clock, TaskScope};
 use rookery_stanza::{BareJid, Jid};
 use rookery_storage::Store;
@@ -63,6 +63,8 @@ pub(crate) struct HomeShard {
     outbox: Outbox,
     /// What is still to be done before the message in hand is handled.
     todo: VecDeque<Todo>,
+    /// Accounts whose sessions end when everything in hand has been handed over.
+    ending: Vec<(BareJid, Close)>,
     /// Sessions that have until then to unbind, in that order.
     expiring: VecDeque<(Instant, BareJid, SessionId)>,
     /// Wall time of the message in hand, in unix milliseconds.
@@ -118,6 +120,7 @@ impl HomeShard {
             binding: HashMap::new(),
             outbox: Outbox::default(),
             todo: VecDeque::new(),
+            ending: Vec::new(),
             expiring: VecDeque::new(),
             now: 0,
             scratch: Step::default(),
@@ -158,6 +161,9 @@ impl HomeShard {
             }
             self.hand_over();
             self.send_hops();
+            for (account, reason) in std::mem::take(&mut self.ending) {
+                self.close_account(&account, reason);
+            }
             if self.todo.is_empty() {
                 return;
             }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use rookery_delivery::{BindRefused, Delivery, Permit, Refusal, SessionId, SessionKey};
+use rookery_delivery::{BindRefused, Close, Delivery, Permit, Refusal, SessionId, SessionKey};
 use rookery_stanza::{BareJid, Condition, Jid, Kind, Stanza, StanzaError};
 
 use super::message::{Content, Replied};
@@ -22,6 +22,8 @@ impl HomeShard {
                     port.port.close(reason);
                 }
             }
+            // Not before what the account was told has been handed over.
+            Effect::End(reason) => self.ending.push((account.clone(), reason)),
             Effect::Expire(session) => {
                 let until = self.clock.now() + UNBIND_TIME;
                 self.expiring.push_back((until, account.clone(), session));
@@ -53,6 +55,7 @@ impl HomeShard {
             Effect::Deliver(..)
             | Effect::Bound(..)
             | Effect::Close(..)
+            | Effect::End(_)
             | Effect::Expire(_)
             | Effect::Forget(_) => {}
         }
@@ -191,6 +194,22 @@ impl HomeShard {
             }
             (Err(error), _) => drop(answer.send(Err(BindRefused(*error)))),
             (Ok(_), None) => {}
+        }
+    }
+
+    /// Asks all sessions of an account to end, those that wait for a resource too, and has its data read
+    /// again before they are used again.
+    pub(super) fn close_account(&mut self, account: &BareJid, reason: Close) {
+        for port in self.ports.values().filter(|port| port.account == *account) {
+            port.port.close(reason);
+        }
+        let Some(slot) = self.slots.get_mut(account.as_str()) else {
+            return;
+        };
+        slot.stale = true;
+        let (_, waiting) = slot.account.session_ids();
+        for port in waiting.iter().filter_map(|id| self.binding.get(id)) {
+            port.port.close(reason);
         }
     }
 

@@ -129,13 +129,13 @@ impl HomeShard {
     }
 
     /// Asks the store to make the writes of `held`.
-    fn write(&mut self, account: &BareJid, held: Held) {
+    fn write(&mut self, account: &BareJid, mut held: Held) {
         let Some(slot) = self.slots.get_mut(account.as_str()) else {
             return;
         };
         let mut job = Job::new(account.clone());
-        for (write, _) in held.iter().flat_map(|(step, _)| &step.writes) {
-            job.add(&write.change);
+        for (write, _) in held.iter_mut().flat_map(|(step, _)| &mut step.writes) {
+            job.add(&mut write.change);
         }
         slot.busy = Some(Busy::Writing(held));
         let (store, shards) = (Arc::clone(&self.store), Arc::clone(&self.shards));
@@ -175,13 +175,17 @@ impl HomeShard {
             return;
         };
         slot.stale |= answers.uncertain;
+        let scene = Scene {
+            rules: &self.rules,
+            now: self.now,
+        };
         let (mut ready, mut broken) = (Held::with_capacity(steps.len()), false);
         for (step, permit) in steps {
             let mut next = Step::default();
             next.append(step.effects);
             for (write, after) in step.writes {
                 let answer = answers.next(&write.change);
-                broken |= !contained(|| slot.account.stored(write, answer, &mut next));
+                broken |= !contained(|| slot.account.stored(write, answer, &scene, &mut next));
                 next.append(after);
             }
             ready.push((next, permit));

@@ -185,8 +185,8 @@ impl Account {
         }
     }
 
-    /// Gives a roster push an id that no other push to the same clients has.
-    fn push_id(&mut self, push: Stanza) -> Stanza {
+    /// Gives a push, or a question, an id that no other one to the same clients has.
+    pub(in crate::account) fn push_id(&mut self, push: Stanza) -> Stanza {
         self.pushes += 1;
         push.with_id(format!("push-{}", self.pushes))
     }

@@ -11,8 +11,8 @@ use rookery_extension::{
 use rookery_stanza::{BareJid, Condition, Jid, Kind, Stanza, StanzaError, ns};
 use rookery_storage::memory::MemoryStore;
 use rookery_storage::{
-    AccountStore, Append, Appended, Credentials, DataStore, OfflineStore, RosterStore, ScramKeys,
-    StoreError,
+    AccountStore, Append, Appended, Credentials, DataStore, DataUpdate, DataWritten, OfflineStore,
+    RosterStore, ScramKeys, StoreError,
 };
 use rookery_xml::{Element, Limits, StreamNamespaces};
 
@@ -394,20 +394,29 @@ impl World {
         for effect in step.effects.0 {
             self.perform(account, effect);
         }
-        for (write, after) in step.writes {
-            let answer = self.ask(account, &write.change);
+        for (mut write, after) in step.writes {
+            let answer = self.ask(account, &mut write.change);
             let mut next = Step::default();
             let mut home = self.accounts.remove(account).unwrap();
-            home.stored(write, answer, &mut next);
+            let scene = Scene {
+                rules: &self.rules,
+                now: self.now,
+            };
+            home.stored(write, answer, &scene, &mut next);
             next.append(after);
             self.accounts.insert(account.clone(), home);
             self.carry_out(account, next);
         }
     }
 
-    fn ask(&mut self, account: &BareJid, change: &Change) -> Stored {
+    fn ask(&mut self, account: &BareJid, change: &mut Change) -> Stored {
         let limit = self.rules.config.offline_messages;
         match change {
+            Change::Ask(asking) => match asking.outcome.take().unwrap().now_or_never() {
+                Some(outcome) => Stored::Outcome(Box::new(outcome)),
+                None => panic!("nothing here has to wait"),
+            },
+            Change::Data(update) => self.ask_data(update.clone()),
             Change::Roster(update) => {
                 match self
                     .store
@@ -457,6 +466,14 @@ impl World {
         }
     }
 
+    fn ask_data(&self, update: DataUpdate) -> Stored {
+        match self.store.update_data(update).now_or_never().unwrap() {
+            Ok(DataWritten::Done) => Stored::Done,
+            Ok(_) => Stored::Refused,
+            Err(_) => Stored::Failed,
+        }
+    }
+
     fn perform(&mut self, account: &BareJid, effect: Effect) {
         match effect {
             Effect::Deliver(session, delivery) => self.deliver(account, session, delivery),
@@ -493,6 +510,11 @@ impl World {
             }
             Effect::Close(session, _) => {
                 self.closed.insert(session.0);
+            }
+            Effect::End(_) => {
+                let (bound, _) = self.accounts[account].session_ids();
+                self.closed
+                    .extend(bound.into_iter().map(|session| session.0));
             }
             Effect::Forget(session) => {
                 self.clients.retain(|_, client| client.session != session.0);

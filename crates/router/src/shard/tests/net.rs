@@ -14,8 +14,7 @@ use rookery_delivery::{
     SessionId, SessionKey, SessionPort,
 };
 use rookery_extension::{
-    Answer, Contacts, Feature, Host, Hosts, IqContext, IqHandler, IqMethod, IqRequest, Registry,
-    Scope, Spec,
+    Answer, Feature, Host, Hosts, IqContext, IqHandler, IqMethod, IqRequest, Registry, Scope, Spec,
 };
 use rookery_lifecycle::{Clock, TaskScope};
 use rookery_stanza::{BareJid, Stanza, StanzaError, ns};
@@ -145,11 +144,7 @@ impl Net {
         let mut registry = Registry::new();
         registry.install(Box::new(Later(Arc::clone(&later))));
         let jid = BareJid::parse("example.com").unwrap();
-        let host = Host {
-            jid,
-            contacts: Contacts::default(),
-            anonymous: false,
-        };
+        let host = Host::new(jid);
         let parts = Parts {
             config,
             hosts: Hosts::new([host]),
