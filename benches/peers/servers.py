@@ -8,7 +8,7 @@ import subprocess
 import time
 from pathlib import Path
 
-from accounts import Group, write_prosody
+from accounts import ITERATIONS, Group, write_prosody
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
@@ -155,7 +155,8 @@ class Rookery(Server):
         return [str(BINARY), "--config", str(EXAMPLE), "serve"]
 
     def seed(self) -> None:
-        environment = os.environ | self.environment(False)
+        # Accounts keep the count that they were made with; peers have the same.
+        environment = os.environ | self.environment(False) | {"ROOKERY_AUTH_ITERATIONS": str(ITERATIONS)}
         for group in self.groups:
             lines = subprocess.run([BINARY, "bench", "accounts", *group.arguments()], check=True, capture_output=True)
             subprocess.run(

@@ -22,6 +22,8 @@ const ROSTER: &str = "<iq type='get' id='roster'><query xmlns='jabber:iq:roster'
 const PATIENCE: Duration = Duration::from_secs(300);
 /// How often an account looks whether it is done.
 const LOOK: Duration = Duration::from_secs(1);
+/// How many contacts it asks again then.
+const AGAIN: usize = 5;
 
 pub(super) async fn run(stage: &Stage, command: &Command) -> Result<Report, BenchError> {
     let users = command.options.users;
@@ -60,7 +62,9 @@ async fn befriend(
     if ready {
         done.send_modify(|done| *done += 1);
     } else {
-        subscribe(&mut session, neighbours.iter());
+        for jid in &neighbours {
+            put(&mut session, "subscribe", jid);
+        }
         session.flush().await?;
     }
     let deadline = Instant::now() + PATIENCE;
@@ -74,11 +78,14 @@ async fn befriend(
                 stage.progress.count(1);
                 done.send_modify(|done| *done += 1);
             }
-            // A server may have refused what was too much at once.
+            // A server may have refused what was too much at once: the request, or the consent.
             let missing = neighbours
                 .iter()
                 .filter(|jid| !mutual.contains(jid.as_str()));
-            subscribe(&mut session, missing);
+            for jid in missing.take(AGAIN) {
+                put(&mut session, "subscribe", jid);
+                put(&mut session, "subscribed", jid);
+            }
         }
         session.flush().await?;
         if *everybody.borrow_and_update() >= users {
@@ -120,12 +127,10 @@ fn take(session: &mut Session) -> Result<Option<String>, BenchError> {
     Ok(roster)
 }
 
-/// Asks for the presence of these accounts (RFC 6121 §3.1.1).
-fn subscribe<S: AsRef<str>>(session: &mut Session, accounts: impl Iterator<Item = S>) {
-    for jid in accounts {
-        let request = format!("<presence type='subscribe' to='{}'/>", jid.as_ref());
-        session.output.extend_from_slice(request.as_bytes());
-    }
+/// Asks an account for its presence, or consents to its request (RFC 6121 §3.1.1, §3.1.4).
+fn put(session: &mut Session, kind: &str, jid: &str) {
+    let presence = format!("<presence type='{kind}' to='{jid}'/>");
+    session.output.extend_from_slice(presence.as_bytes());
 }
 
 /// The contacts in a roster whose subscription goes both ways.
