@@ -3,7 +3,8 @@
 //! * `node.rs` puts the parts together, in order, and takes them apart again;
 //! * `directory.rs` is what lies in `data_dir` besides the store; `certificates.rs` and `accounts.rs` make
 //!   the parts that need more than their configuration;
-//! * `threads.rs` starts the threads and has them beat; `gates.rs` watches what readiness depends on;
+//! * `threads.rs` starts the threads and has them beat; `gates.rs` watches what readiness depends on, and
+//!   `memory.rs` how much memory is in use;
 //! * `signals.rs` and `panics.rs` are what comes from outside and what should never come;
 //! * `development.rs` is for those who try it.
 
@@ -13,6 +14,7 @@ mod development;
 mod directory;
 mod error;
 mod gates;
+mod memory;
 mod node;
 mod panics;
 mod signals;

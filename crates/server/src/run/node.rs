@@ -24,7 +24,7 @@ use super::accounts::{self, Accounts};
 use super::directory::DataDirectory;
 use super::error::StartError;
 use super::threads::{self, Arbiters};
-use super::{certificates, gates};
+use super::{certificates, gates, memory};
 use crate::build;
 use crate::config::Config;
 
@@ -129,7 +129,7 @@ impl Node {
         ground.administrators(operations.clone())?;
         let ops = Some(ground.operators()?);
         watch.lap(Phase::Listeners);
-        ground.serve(&store, &certificates)?;
+        ground.serve(&store, &certificates, &listening)?;
         let node = Self {
             ground,
             drain,
@@ -427,7 +427,10 @@ impl Ground {
         &self,
         store: &Arc<EmbeddedStore>,
         certificates: &Arc<CertificateStore>,
+        clients: &Listening,
     ) -> Result<(), StartError> {
+        let limits = &self.config.limits;
+        memory::watch(limits, clients.clone(), &self.registry, &self.scopes.own)?;
         let (health, clock) = (self.health.clone(), self.clock.clone());
         gates::watch(
             store.clone(),
