@@ -6,12 +6,13 @@ use actix::ArbiterHandle;
 use rookery_auth::Authenticator;
 use rookery_delivery::Homes;
 use rookery_lifecycle::{Clock, DrainSignal};
-use rookery_stream::{Service, StartTls};
+use rookery_stream::StartTls;
 use rookery_tls::Acceptor;
 
 use crate::admission::Admission;
 use crate::metrics::Metrics;
 use crate::pace::Rates;
+use crate::service::ClientService;
 
 /// What all connections of a node share. There is one of it, and everything in it is cheap to reach.
 #[derive(Debug)]
@@ -27,7 +28,7 @@ pub(crate) struct Edge {
     pub(crate) metrics: Metrics,
     /// How fast clients are read from.
     pub(crate) rates: Rates,
-    pub(crate) service: Arc<dyn Service>,
+    pub(crate) service: Arc<ClientService>,
     pub(crate) session: rookery_session::Config,
     pub(crate) session_metrics: rookery_session::Metrics,
     pub(crate) stream: Arc<rookery_stream::Config>,

@@ -45,15 +45,27 @@ impl Service for ClientService {
         }
     }
 
-    fn features(&self, host: &str, stage: Stage) -> Vec<Element> {
+    fn features(&self, host: &str, stage: Stage, tls: Option<&TlsFacts>) -> Vec<Element> {
+        use rookery_extension::Stage::{Authentication, Binding};
         let Some(host) = self.hosts.get(host) else {
             return Vec::new();
         };
-        let stage = match stage {
-            Stage::Authentication => rookery_extension::Stage::Authentication,
-            Stage::Binding => rookery_extension::Stage::Binding,
+        match stage {
+            Stage::Authentication => {
+                let mut features = self.features.stream_features(Authentication, host);
+                features.extend(self.features.announced_before_login(host, tls.is_some()));
+                features
+            }
+            Stage::Binding => self.features.stream_features(Binding, host),
+        }
+    }
+
+    fn answers_before_login(&self, host: &str, namespace: &str, tls: Option<&TlsFacts>) -> bool {
+        let is_answered = |host| {
+            let handler = self.features.before_login(namespace, host, tls.is_some());
+            handler.is_some()
         };
-        self.features.stream_features(stage, host)
+        self.hosts.get(host).is_some_and(|host| is_answered(host))
     }
 
     fn stream_id(&self) -> String {

@@ -17,6 +17,9 @@ pub trait BeforeLogin: Send + Sync + 'static {
     /// The namespace of the payloads.
     fn namespace(&self) -> &'static str;
 
+    /// What stands among the stream features where requests are taken.
+    fn announcement(&self) -> Element;
+
     /// Whether requests are taken at all on this host; `secure` tells whether the stream is encrypted.
     fn is_open(&self, host: &Host, secure: bool) -> bool;
 

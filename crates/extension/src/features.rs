@@ -312,12 +312,32 @@ impl Features {
         })
     }
 
-    /// Who answers requests of this namespace before a client has authenticated.
-    pub fn before_login(&self, namespace: &str) -> Option<&dyn BeforeLogin> {
-        let handlers = self.inner.before_login.iter();
-        handlers
-            .map(AsRef::as_ref)
+    /// Who answers requests of this namespace on a host before a client has authenticated.
+    pub fn before_login(
+        &self,
+        namespace: &str,
+        host: &Host,
+        secure: bool,
+    ) -> Option<&dyn BeforeLogin> {
+        self.open_before_login(host, secure)
             .find(|handler| handler.namespace() == namespace)
+    }
+
+    /// The elements to announce among the stream features for what may be asked on a host before a client
+    /// has authenticated.
+    pub fn announced_before_login(&self, host: &Host, secure: bool) -> Vec<Element> {
+        self.open_before_login(host, secure)
+            .map(BeforeLogin::announcement)
+            .collect()
+    }
+
+    fn open_before_login(
+        &self,
+        host: &Host,
+        secure: bool,
+    ) -> impl Iterator<Item = &dyn BeforeLogin> {
+        let handlers = self.inner.before_login.iter().map(AsRef::as_ref);
+        handlers.filter(move |handler| handler.is_open(host, secure))
     }
 }
 

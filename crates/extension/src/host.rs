@@ -40,6 +40,12 @@ pub struct Host {
     pub contacts: Contacts,
     /// Whether anybody may log in without an account (RFC 4505).
     pub anonymous: bool,
+    /// Whether anybody may make an account before logging in (XEP-0077).
+    pub registration: bool,
+    /// Whether its users find each other by what is in their vCards (XEP-0055).
+    pub user_search: bool,
+    /// URIs of documents that tell about outages (XEP-0455).
+    pub outages: Vec<String>,
 }
 
 /// All hosts of the server. Cheap to clone.
@@ -51,6 +57,18 @@ pub struct Hosts {
 // === impl Host ===
 
 impl Host {
+    /// A host of which nothing is known, and where nothing is open that a host may open.
+    pub fn new(jid: BareJid) -> Self {
+        Self {
+            jid,
+            contacts: Contacts::default(),
+            anonymous: false,
+            registration: false,
+            user_search: false,
+            outages: Vec::new(),
+        }
+    }
+
     /// Its domain.
     pub fn name(&self) -> &str {
         self.jid.domain()

@@ -288,9 +288,8 @@ pub(crate) fn host_with_contacts() -> Host {
 
 fn host(contacts: Contacts) -> Host {
     Host {
-        jid: BareJid::parse("montague.lit").unwrap(),
         contacts,
-        anonymous: false,
+        ..Host::new(BareJid::parse("montague.lit").unwrap())
     }
 }
 

@@ -41,7 +41,11 @@ impl Service for Server {
         }
     }
 
-    fn features(&self, _host: &str, _stage: Stage) -> Vec<Element> {
+    fn answers_before_login(&self, _: &str, _: &str, _: Option<&TlsFacts>) -> bool {
+        false
+    }
+
+    fn features(&self, _host: &str, _stage: Stage, _tls: Option<&TlsFacts>) -> Vec<Element> {
         vec![]
     }
 

@@ -4,6 +4,7 @@ use std::fmt;
 
 use bytes::Bytes;
 use rookery_stanza::{BareJid, Stanza, StanzaFault, StreamError};
+use rookery_xml::Element;
 
 /// One thing to do. Effects are carried out in their order.
 #[derive(Debug)]
@@ -17,6 +18,10 @@ pub enum Effect {
     /// Ask the authenticator, and report with [`Input::Sasl`](crate::Input::Sasl). Nothing is read in
     /// the meantime.
     Sasl(SaslRequest),
+    /// Answer this IQ request of a client that has not authenticated, of a namespace that
+    /// [`Service::answers_before_login`](crate::Service::answers_before_login) named, and report with
+    /// [`Input::Answered`](crate::Input::Answered). Nothing is read in the meantime.
+    BeforeLogin(EarlyRequest),
     /// The peer has proved to be this account. Now is the time to move the connection to another thread;
     /// reading goes on with the next [`receive`](crate::Negotiation::receive), which may be of no bytes
     /// and must come.
@@ -37,6 +42,15 @@ pub enum Effect {
     Closing(Ending),
     /// Both sides are through: end TLS with a `close_notify` (RFC 6120 §4.4), and close the connection.
     Disconnect,
+}
+
+/// An IQ request before authentication. It may hold a password, and is not shown.
+#[derive(Clone, PartialEq, Eq)]
+pub struct EarlyRequest {
+    /// Whether something is to be changed (`set`), and not only asked (`get`).
+    pub is_set: bool,
+    /// The payload.
+    pub payload: Element,
 }
 
 /// What the authenticator shall do.
@@ -70,6 +84,13 @@ pub enum Ending {
     StartTlsRefused,
     /// There is no TLS, and nothing can be said without it (RFC 6120 §5.4.3.2).
     NoTls,
+}
+
+impl fmt::Debug for EarlyRequest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let method = if self.is_set { "Set" } else { "Get" };
+        write!(f, "{method}({:?})", self.payload.namespace())
+    }
 }
 
 impl fmt::Debug for SaslRequest {

@@ -1,6 +1,7 @@
 //! What a stream is told by the rest of the server.
 
 use rookery_stanza::{BareJid, Jid, StanzaError, StreamError};
+use rookery_xml::Element;
 
 use crate::sasl::SaslCondition;
 use crate::service::TlsFacts;
@@ -13,6 +14,8 @@ pub enum Input {
     TlsEstablished(TlsFacts),
     /// The authenticator's answer.
     Sasl(SaslReply),
+    /// What a client that has not authenticated is answered: the payload of the result, if it has one.
+    Answered(Result<Option<Element>, StanzaError>),
     /// The resource is bound.
     Bound(Jid),
     /// The resource is not bound; the client may ask for another one (RFC 6120 §7.7.3).

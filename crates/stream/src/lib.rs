@@ -26,7 +26,7 @@ mod sasl;
 mod service;
 
 pub use config::{Config, ConfigError, StartTls};
-pub use effect::{Effect, Ending, SaslRequest};
+pub use effect::{EarlyRequest, Effect, Ending, SaslRequest};
 pub use framing::{Frame, Framing};
 pub use input::{Input, SaslReply};
 pub use negotiation::{Negotiation, Security};

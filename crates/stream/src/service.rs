@@ -18,8 +18,11 @@ pub trait Service: Send + Sync + fmt::Debug {
     /// How a client may authenticate at `host`. `tls` is absent where the stream is not protected.
     fn mechanisms(&self, host: &str, tls: Option<&TlsFacts>) -> Mechanisms;
 
-    /// Further stream features (RFC 6120 §4.3.2).
-    fn features(&self, host: &str, stage: Stage) -> Vec<Element>;
+    /// Further stream features (RFC 6120 §4.3.2). `tls` is absent where the stream is not protected.
+    fn features(&self, host: &str, stage: Stage, tls: Option<&TlsFacts>) -> Vec<Element>;
+
+    /// Whether `host` answers IQ requests of this namespace before authentication (XEP-0077).
+    fn answers_before_login(&self, host: &str, namespace: &str, tls: Option<&TlsFacts>) -> bool;
 
     /// A stream id that cannot be guessed and was never given out before (RFC 6120 §4.7.3).
     fn stream_id(&self) -> String;

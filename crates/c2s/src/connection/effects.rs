@@ -20,6 +20,7 @@ impl Connection {
                 Effect::StanzaFault(fault) => self.refuse(&fault),
                 Effect::StartTls => self.start_tls(ctx),
                 Effect::Sasl(request) => self.sasl(request, ctx),
+                Effect::BeforeLogin(request) => self.before_login(request, ctx),
                 Effect::Authenticated(account) => self.authenticated(&account, ctx),
                 Effect::Bind { resource } => self.bind(resource, ctx),
                 Effect::Closing(ending) => {

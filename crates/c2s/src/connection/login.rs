@@ -1,10 +1,14 @@
 //! SASL and TLS of a connection, between its stream and the authenticator.
 
+use std::panic::AssertUnwindSafe;
+
 use actix::fut::wrap_future;
 use actix::{ActorFutureExt, AsyncContext};
+use futures_util::FutureExt;
 use rookery_auth::{Login, Reply, Request, Step};
-use rookery_stanza::{StreamCondition, StreamError};
-use rookery_stream::{Input, SaslReply, SaslRequest};
+use rookery_extension::IqMethod;
+use rookery_stanza::{Condition, StreamCondition, StreamError};
+use rookery_stream::{EarlyRequest, Input, SaslReply, SaslRequest};
 use rookery_tls::HandshakeResult;
 
 use super::actor::ConnectionActor;
@@ -92,6 +96,34 @@ impl Connection {
                 ctx.spawn(wrap_future(step).map(replied));
             }
         }
+    }
+
+    /// Answers a request of a client that has not authenticated. Nothing is read until then.
+    pub(super) fn before_login(&mut self, request: EarlyRequest, ctx: &mut Ctx) {
+        let EarlyRequest { is_set, payload } = request;
+        let method = if is_set { IqMethod::Set } else { IqMethod::Get };
+        let (service, secure) = (&self.edge.service, self.negotiation.tls().is_some());
+        let host = service
+            .hosts
+            .get(self.negotiation.host().unwrap_or_default());
+        let handled = host.and_then(|host| {
+            let features = &service.features;
+            let handler = features.before_login(payload.namespace(), host, secure)?;
+            Some(handler.handle(method, payload.clone(), host, self.about.peer.ip()))
+        });
+        let Some(answer) = handled else {
+            let error = Condition::ServiceUnavailable.into();
+            return self.tell(Input::Answered(Err(error)), ctx);
+        };
+        let contained = AssertUnwindSafe(answer).catch_unwind();
+        let answered =
+            |answer: std::thread::Result<_>, act: &mut ConnectionActor, ctx: &mut Ctx| {
+                let failed = |_| Err(Condition::InternalServerError.into());
+                if let Some(connection) = &mut act.connection {
+                    connection.tell(Input::Answered(answer.unwrap_or_else(failed)), ctx);
+                }
+            };
+        ctx.spawn(wrap_future(contained).map(answered));
     }
 
     fn begin_login(&self) -> Login {

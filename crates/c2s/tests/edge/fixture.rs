@@ -303,9 +303,8 @@ fn services(
     };
     let hosts = [("localhost".to_owned(), policy)];
     let host = Host {
-        jid: "localhost".parse().unwrap(),
-        contacts: rookery_extension::Contacts::default(),
         anonymous: true,
+        ..Host::new("localhost".parse().unwrap())
     };
     Services {
         arbiters: (0..2).map(|_| Arbiter::new().handle()).collect(),

@@ -76,6 +76,12 @@ impl Findings {
             }
             let tls = &host.tls;
             self.pair(&at("tls"), tls.certificate.is_some(), tls.key.is_some());
+            for address in host.outages.iter().filter(|address| !is_uri(address)) {
+                let text = format!(
+                    "\"{address}\" is not a URI; write it like https://status.example.net/example.json"
+                );
+                self.add(at("outages"), text);
+            }
             for (kind, addresses) in host.contact.by_kind() {
                 for address in addresses.iter().filter(|address| !is_uri(address)) {
                     let text = format!(

@@ -52,6 +52,15 @@ pub struct Config {
 pub struct Host {
     /// The domain, as it stands in the addresses of its accounts.
     pub name: String,
+    /// Whether anybody may make an account from a client, before logging in (XEP-0077); how many is limited
+    /// by `[features.registration]`. Where this is off, accounts are made with `rookery user add`.
+    pub registration: bool,
+    /// Whether users who are logged in here find each other by name, nickname and email address, as far as
+    /// these stand in their vCards (XEP-0055).
+    pub user_search: bool,
+    /// URIs of documents that tell about outages of this host, best on another machine. Clients remember
+    /// them and look there when they cannot connect (XEP-0455).
+    pub outages: Vec<String>,
     /// The certificate.
     pub tls: rookery_tls::HostConfig,
     /// The ways to log in.

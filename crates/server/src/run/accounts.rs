@@ -73,9 +73,12 @@ impl Accounts<'_> {
 /// The hosts of a configuration that was checked.
 pub fn hosts(config: &Config) -> Hosts {
     Hosts::new(prepared(config).map(|(jid, host)| Host {
-        jid,
         contacts: contacts(&host.contact),
         anonymous: host.auth.anonymous,
+        registration: host.registration,
+        user_search: host.user_search,
+        outages: host.outages.clone(),
+        ..Host::new(jid)
     }))
 }
 

@@ -13,9 +13,10 @@ use crate::effect::Effect;
 use crate::refusal::stream_error;
 
 impl Negotiation {
-    /// A stanza from a client that is not bound: a request to bind, or a violation of §4.3.5 and §7.1.
+    /// A stanza from a client that is not bound: a request to bind, one that needs no account, or a
+    /// violation of §4.3.5 and §7.1.
     pub(super) fn early(&mut self, bytes: Bytes, now: Instant, effects: &mut Vec<Effect>) {
-        let (Some(account), Some(stream)) = (&self.account, &self.stream) else {
+        let Some(stream) = &self.stream else {
             return self.fail(StreamCondition::NotAuthorized.into(), now, effects);
         };
         let stanza = match Stanza::parse(bytes, &stream.namespaces, &self.limits) {
@@ -24,6 +25,9 @@ impl Negotiation {
                 return self.fail(StreamCondition::NotAuthorized.into(), now, effects);
             }
             Err(refused) => return self.fail(parse_error(refused), now, effects),
+        };
+        let Some(account) = &self.account else {
+            return self.before_login(stanza, now, effects);
         };
         let to_server = stanza.to.as_ref().is_none_or(|to| {
             to == account.as_jid() || (to.is_bare() && to.as_str() == stream.host)

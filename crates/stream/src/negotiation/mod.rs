@@ -1,6 +1,7 @@
 //! One stream of a client, from its first byte to its last (RFC 6120 §4.3).
 
 mod authentication;
+mod before_login;
 mod binding;
 mod closing;
 mod encryption;
@@ -57,7 +58,8 @@ pub struct Negotiation {
     offered: Vec<Cow<'static, str>>,
     /// Who the client has proved to be.
     account: Option<BareJid>,
-    /// Authentications and binds that the client began.
+    /// Requests before authentication, authentications and binds that the client began.
+    early_requests: u32,
     authentications: u32,
     binds: u32,
     /// Where the client shall go as soon as it may be told so.
@@ -88,6 +90,8 @@ enum State {
     Header,
     /// The client's choice among the features.
     Features,
+    /// The answer to this request from before authentication.
+    Asking(Box<Stanza>),
     /// The authenticator; then, after a challenge, the client.
     Authenticating,
     Challenged,
@@ -128,6 +132,7 @@ impl Negotiation {
             stream: None,
             offered: Vec::new(),
             account: None,
+            early_requests: 0,
             authentications: 0,
             binds: 0,
             redirect: None,
@@ -160,6 +165,7 @@ impl Negotiation {
         match input {
             Input::TlsEstablished(facts) => self.tls_established(facts),
             Input::Sasl(reply) => self.authenticator_replied(reply, now, effects),
+            Input::Answered(answer) => self.answered(answer, effects),
             Input::Bound(jid) => self.bound(&jid, now, effects),
             Input::BindRefused(error) => self.bind_refused(&error, effects),
             Input::Tick => self.tick(now, effects),
@@ -235,6 +241,7 @@ impl Negotiation {
             | State::Bound
             | State::Closing { .. } => true,
             State::Handshake
+            | State::Asking(_)
             | State::Authenticating
             | State::Authenticated
             | State::Binding(_)

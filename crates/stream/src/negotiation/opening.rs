@@ -110,7 +110,10 @@ impl Negotiation {
         if self.account.is_some() {
             list.push(features::bind());
             list.push(features::limits(&self.config, true));
-            list.extend(self.service.features(host, Stage::Binding));
+            list.extend(
+                self.service
+                    .features(host, Stage::Binding, self.tls.as_ref()),
+            );
         } else {
             let starttls = self.offered_starttls();
             if let Some(starttls) = starttls {
@@ -125,7 +128,8 @@ impl Negotiation {
                 }
                 list.extend(features::mechanisms(&offer));
                 list.push(features::limits(&self.config, false));
-                list.extend(self.service.features(host, Stage::Authentication));
+                let tls = self.tls.as_ref();
+                list.extend(self.service.features(host, Stage::Authentication, tls));
                 self.offered = offer.names;
             }
         }

@@ -1,6 +1,7 @@
 //! Whole streams: what the client says, and what comes of it.
 
 mod authentication;
+mod before_login;
 mod binding;
 mod closing;
 mod encryption;
@@ -58,7 +59,11 @@ impl Service for TestService {
         }
     }
 
-    fn features(&self, _host: &str, stage: Stage) -> Vec<Element> {
+    fn answers_before_login(&self, host: &str, namespace: &str, tls: Option<&TlsFacts>) -> bool {
+        host == HOST && namespace == "jabber:iq:register" && tls.is_some()
+    }
+
+    fn features(&self, _host: &str, stage: Stage, _tls: Option<&TlsFacts>) -> Vec<Element> {
         match stage {
             Stage::Authentication => vec![],
             Stage::Binding => vec![Element::new("ver", ns::ROSTER_VERSIONING)],
@@ -182,6 +187,7 @@ fn written(effects: &[Effect]) -> String {
         }
         Effect::Sasl(SaslRequest::Response(data)) => format!("[response {:?}]", bytes(data)),
         Effect::Sasl(SaslRequest::Abort) => "[abort]".into(),
+        Effect::BeforeLogin(request) => format!("[before login {request:?}]"),
         Effect::Authenticated(account) => format!("[authenticated {account}]"),
         Effect::Bind { resource } => format!("[bind {resource:?}]"),
         Effect::Stanza(stanza) => {
