@@ -36,6 +36,8 @@ pub(crate) enum Effect {
     },
     /// Return this to its sender with an error.
     Bounce(Stanza, Box<StanzaError>),
+    /// Return this to the session that sent it, past everything that filters what comes for the account.
+    Return(SessionId, Stanza, Box<StanzaError>),
     /// Answer this request when the future is ready.
     Later(Box<Stanza>, BoxFuture<'static, Answered>),
     /// A message was taken up.
@@ -238,6 +240,12 @@ impl fmt::Debug for Effect {
             Self::Bounce(stanza, error) => {
                 f.debug_tuple("Bounce").field(stanza).field(error).finish()
             }
+            Self::Return(session, stanza, error) => f
+                .debug_tuple("Return")
+                .field(session)
+                .field(stanza)
+                .field(error)
+                .finish(),
             Self::Later(request, _) => f.debug_tuple("Later").field(request).finish(),
             Self::Accepted => f.write_str("Accepted"),
             Self::Settled(kind, outcome) => {

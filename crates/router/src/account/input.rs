@@ -1,5 +1,7 @@
 //! What happens to an account.
 
+use std::collections::BTreeSet;
+
 use rookery_delivery::{Delivery, Refusal, SessionId, SessionKey};
 use rookery_stanza::{Jid, Stanza};
 
@@ -47,6 +49,19 @@ pub(crate) enum Input {
     },
     /// A session that was asked to end, or that is gone, had its time to unbind.
     Expired(SessionId),
+    /// The account failed by a mistake, and these sessions with it.
+    Fallen(Vec<Fallen>),
+}
+
+/// A session that fell with its account, and whoever had its presence.
+#[derive(Debug)]
+pub(crate) struct Fallen {
+    /// Its full JID.
+    pub(crate) jid: Jid,
+    /// Whether it was available, so that subscribers know.
+    pub(crate) was_available: bool,
+    /// Who got directed presence.
+    pub(crate) shared: BTreeSet<Jid>,
 }
 
 /// A client asks for a resource (RFC 6120 §7).
@@ -82,7 +97,8 @@ impl Input {
             Self::Probed { .. }
             | Self::Confirmed { .. }
             | Self::Refused { .. }
-            | Self::Expired(_) => false,
+            | Self::Expired(_)
+            | Self::Fallen(_) => false,
         }
     }
 

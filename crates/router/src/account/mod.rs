@@ -35,7 +35,7 @@ use rookery_stanza::{BareJid, Jid};
 
 pub(crate) use durable::Stored;
 pub(crate) use effect::{Answered, Change, Effect, Effects, Step, Write};
-pub(crate) use input::{Bind, Input};
+pub(crate) use input::{Bind, Fallen, Input};
 pub(crate) use offline::PAGE;
 
 use crate::config::Config;
@@ -167,6 +167,7 @@ impl Account {
                 batch,
             } => self.refused(session, why, batch, scene, step),
             Input::Expired(session) => self.expired(session, scene, step),
+            Input::Fallen(sessions) => self.fallen(sessions, scene, step),
         }
     }
 

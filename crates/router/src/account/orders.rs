@@ -33,7 +33,12 @@ impl Account {
             after,
         } = outcome;
         self.obey(before, from.as_ref(), scene, step);
-        step.now().answer(request, answer);
+        match answer {
+            Ok(payload) if from.as_ref().is_some_and(|from| self.is_own(from)) => {
+                self.respond(&request, payload, step.now());
+            }
+            answer => step.now().answer(request, answer),
+        }
         self.obey(after, from.as_ref(), scene, step);
     }
 

@@ -28,10 +28,24 @@ impl Account {
             return step.now().ignore(&stanza);
         }
         stanza.from = Some(session.jid.clone());
+        self.filter_sent(session, stanza, scene, step);
+    }
+
+    /// Lets filters look at it first.
+    fn filter_sent(
+        &mut self,
+        session: &SessionKey,
+        mut stanza: Stanza,
+        scene: &Scene<'_>,
+        step: &mut Step,
+    ) {
         match scene.rules.features.outbound(&mut stanza, self.view(scene)) {
             Verdict::Pass => self.dispatch(session, stanza, scene, step),
             Verdict::Ignore => step.now().ignore(&stanza),
-            Verdict::Refuse(error) => step.now().bounce(stanza, error),
+            Verdict::Refuse(error) => {
+                let error = Box::new(error);
+                step.now().push(Effect::Return(session.id, stanza, error));
+            }
         }
     }
 
@@ -167,7 +181,7 @@ impl Account {
         scene: &Scene<'_>,
         step: &mut Step,
     ) {
-        let mut copy = copy.with_from(session.jid.clone());
+        let copy = copy.with_from(session.jid.clone());
         if let Kind::Message(_) = copy.kind {
             step.now().push(Effect::Accepted);
         }
@@ -175,11 +189,7 @@ impl Account {
         if let None | Some(Destination::Host(_)) = to {
             return step.now().bounce(copy, Condition::ServiceUnavailable);
         }
-        match scene.rules.features.outbound(&mut copy, self.view(scene)) {
-            Verdict::Pass => self.dispatch(session, copy, scene, step),
-            Verdict::Ignore => step.now().ignore(&copy),
-            Verdict::Refuse(error) => step.now().bounce(copy, error),
-        }
+        self.filter_sent(session, copy, scene, step);
     }
 
     /// RFC 6120 §10.4: there is no way to other servers yet. What ends a subscription still changes the

@@ -8,7 +8,7 @@ use rookery_stanza::{Condition, Jid, Kind, PresenceType, Stanza, ns};
 
 use super::effect::{Effect, Effects, Step};
 use super::sessions::Session;
-use super::{Account, Scene};
+use super::{Account, Fallen, Scene};
 use crate::metrics::Outcome;
 
 impl Account {
@@ -113,6 +113,33 @@ impl Account {
         let ended = session.end_presence();
         let jid = &session.key.jid;
         self.tell_end(jid, stanza.with_from(jid.clone()), ended, scene, step);
+    }
+
+    /// The sessions that have presence, when the account falls with all of them.
+    pub(crate) fn fall(mut self) -> Vec<Fallen> {
+        let fallen = |session: &mut Session| {
+            let (was_available, shared) = session.end_presence();
+            let jid = session.key.jid.clone();
+            (was_available || !shared.is_empty()).then_some(Fallen {
+                jid,
+                was_available,
+                shared,
+            })
+        };
+        self.sessions.iter_mut().filter_map(fallen).collect()
+    }
+
+    /// The account failed, and has begun anew: everybody is told that its resources are gone (§4.5.2).
+    pub(super) fn fallen(&mut self, sessions: Vec<Fallen>, scene: &Scene<'_>, step: &mut Step) {
+        for Fallen {
+            jid,
+            was_available,
+            shared,
+        } in sessions
+        {
+            let stanza = Stanza::presence(PresenceType::Unavailable).with_from(jid.clone());
+            self.tell_end(&jid, stanza, (was_available, shared), scene, step);
+        }
     }
 
     /// Tells those who had presence of a resource that it ended: subscribers if the resource was available,

@@ -1,5 +1,5 @@
 //! A mistake in the state machine of an account: it costs that account its sessions, and nobody else
-//! anything.
+//! anything. Whoever had presence of the sessions is told that they are gone.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -35,8 +35,11 @@ impl HomeShard {
             return;
         };
         let (sessions, binding) = slot.account.session_ids();
-        slot.account = Account::new(account.clone());
+        let fallen = std::mem::replace(&mut slot.account, Account::new(account.clone())).fall();
         slot.stale = true;
+        if !fallen.is_empty() {
+            slot.waiting.push_front((Input::Fallen(fallen), None));
+        }
         tracing::error!(%account, sessions = sessions.len(), "an account failed; its sessions end");
         self.end_sessions(account, sessions, binding);
         for (step, permit) in held {

@@ -42,8 +42,9 @@ use slot::Slot;
 /// How often the shard looks after sessions that do not unbind, and idle accounts.
 const TICK: Duration = Duration::from_secs(1);
 
-/// Time that a session has to unbind after it was asked to end or was found gone.
-const UNBIND_TIME: Duration = Duration::from_secs(30);
+/// Time that a session has to unbind after it was asked to end or was found gone. Whoever waits for its
+/// resource has half a minute for all of the negotiation, and must not lose it over this.
+const UNBIND_TIME: Duration = Duration::from_secs(10);
 
 /// How long an account without a session is kept in memory.
 const IDLE_TIME: Duration = Duration::from_secs(60);

@@ -23,6 +23,12 @@ impl HomeShard {
                 }
             }
             // Not before what the account was told has been handed over.
+            Effect::Return(session, stanza, error) => {
+                if let Some(reply) = self.error_reply(&stanza, &error) {
+                    self.metrics.settle(reply.kind, Outcome::Local);
+                    self.deliver(account, session, reply.into());
+                }
+            }
             Effect::End(reason) => self.ending.push((account.clone(), reason)),
             Effect::Expire(session) => {
                 let until = self.clock.now() + UNBIND_TIME;
@@ -55,6 +61,7 @@ impl HomeShard {
             Effect::Deliver(..)
             | Effect::Bound(..)
             | Effect::Close(..)
+            | Effect::Return(..)
             | Effect::End(_)
             | Effect::Expire(_)
             | Effect::Forget(_) => {}
@@ -91,8 +98,16 @@ impl HomeShard {
 
     /// Returns a stanza to its sender with an error, unless it is one that is never answered with an error.
     pub(super) fn bounce(&mut self, stanza: &Stanza, error: &StanzaError, permit: Option<&Permit>) {
+        if let Some(reply) = self.error_reply(stanza, error) {
+            self.route(reply, permit);
+        }
+    }
+
+    /// The stanza that returns another with an error, if it is one that may be answered so; counted.
+    fn error_reply(&self, stanza: &Stanza, error: &StanzaError) -> Option<Stanza> {
         let Some(reply) = stanza.error_reply(error) else {
-            return self.metrics.settle(stanza.kind, Outcome::Dropped);
+            self.metrics.settle(stanza.kind, Outcome::Dropped);
+            return None;
         };
         self.metrics.settle(stanza.kind, Outcome::Bounced);
         self.metrics
@@ -102,7 +117,7 @@ impl HomeShard {
         if let Kind::Message(_) = reply.kind {
             self.metrics.accept();
         }
-        self.route(reply, permit);
+        Some(reply)
     }
 
     /// Answers a request when its answer is known; nothing else waits for it.

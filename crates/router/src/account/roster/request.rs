@@ -192,7 +192,12 @@ impl Account {
     }
 
     /// Answers a request of one of the account's own sessions, in order with what else it is handed.
-    fn respond(&mut self, request: &Stanza, payload: Option<Element>, out: &mut Effects) {
+    pub(in crate::account) fn respond(
+        &mut self,
+        request: &Stanza,
+        payload: Option<Element>,
+        out: &mut Effects,
+    ) {
         out.settled(request.kind, Outcome::Local);
         let answer = request.result_reply(payload);
         match answer.to.as_ref().and_then(|to| self.sessions.at_mut(to)) {

@@ -5,6 +5,7 @@ mod bind;
 mod iq;
 mod message;
 mod offline;
+mod points;
 mod presence;
 mod random;
 mod roster;

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use futures_util::FutureExt;
 use rookery_delivery::{Delivery, Refusal, SessionId, SessionKey};
 use rookery_extension::{
-    Addressee, Answer, Contacts, Feature, Features, Host, Hosts, IqContext, IqHandler, IqMethod,
-    IqRequest, Registry, Relation, Scope, Spec,
+    Addressee, Answer, Feature, Features, Host, Hosts, IqContext, IqHandler, IqMethod, IqRequest,
+    Registry, Relation, Scope, Spec,
 };
 use rookery_stanza::{BareJid, Condition, Jid, Kind, Stanza, StanzaError, ns};
 use rookery_storage::memory::MemoryStore;
@@ -118,16 +118,18 @@ pub(super) fn write(stanza: &Stanza) -> String {
 
 fn hosts() -> Hosts {
     let host = |name: &str, anonymous| Host {
-        jid: bare(name),
-        contacts: Contacts::default(),
         anonymous,
+        ..Host::new(bare(name))
     };
     Hosts::new([host("example.com", false), host("guests.example.com", true)])
 }
 
-fn features() -> Features {
+fn features(more: impl IntoIterator<Item = Box<dyn Feature>>) -> Features {
     let mut registry = Registry::new();
     registry.install(Box::new(Ask));
+    for feature in more {
+        registry.install(feature);
+    }
     registry.freeze().unwrap()
 }
 
@@ -165,7 +167,7 @@ impl World {
             rules: Rules {
                 config,
                 hosts: hosts(),
-                features: features(),
+                features: features([]),
             },
             store,
             ledger: Ledger::default(),
@@ -178,6 +180,13 @@ impl World {
             sessions: 0,
             now: 1_000_000,
         }
+    }
+
+    /// With a feature besides.
+    pub(super) fn with_feature(mut self, feature: impl Feature + 'static) -> Self {
+        let feature: Box<dyn Feature> = Box::new(feature);
+        self.rules.features = features([feature]);
+        self
     }
 
     /// Asks for a resource; the number of the session.
@@ -494,6 +503,12 @@ impl World {
                 }
             }
             Effect::Bounce(stanza, error) => self.bounce(&stanza, &error),
+            Effect::Return(session, stanza, error) => {
+                if let Some(reply) = self.error_reply(&stanza, &error) {
+                    self.settle(reply.kind, Outcome::Local);
+                    self.deliver(account, session, reply.into());
+                }
+            }
             Effect::Later(..) => panic!("nothing answers later here"),
             Effect::Accepted => self.ledger.accepted += 1,
             Effect::Settled(kind, outcome) => self.settle(kind, outcome),
@@ -546,15 +561,22 @@ impl World {
     }
 
     fn bounce(&mut self, stanza: &Stanza, error: &StanzaError) {
+        if let Some(reply) = self.error_reply(stanza, error) {
+            let to = reply.to.as_ref().unwrap().bare();
+            self.todo.push_back((to, Input::Received(reply)));
+        }
+    }
+
+    fn error_reply(&mut self, stanza: &Stanza, error: &StanzaError) -> Option<Stanza> {
         let Some(reply) = stanza.error_reply(error) else {
-            return self.settle(stanza.kind, Outcome::Dropped);
+            self.settle(stanza.kind, Outcome::Dropped);
+            return None;
         };
         self.settle(stanza.kind, Outcome::Bounced);
         if let Kind::Message(_) = reply.kind {
             self.ledger.accepted += 1;
         }
-        let to = reply.to.as_ref().unwrap().bare();
-        self.todo.push_back((to, Input::Received(reply)));
+        Some(reply)
     }
 
     fn settle(&mut self, kind: Kind, outcome: Outcome) {

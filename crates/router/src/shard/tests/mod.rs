@@ -209,6 +209,52 @@ fn a_mistake_costs_an_account_its_sessions_and_nobody_else_anything() {
 }
 
 #[test]
+fn contacts_are_told_when_sessions_fall_with_their_account_by_rfc6121_s4_5_2() {
+    run(async {
+        let net = Net::new(Config::default()).await;
+        let mut romeo = net.connect(&net.account(0, 0), "orchard").await;
+        let mut nurse = net.connect(&net.account(0, 1), "garden").await;
+        let mut juliet = net.connect(&net.account(1, 0), "balcony").await;
+        let (full, bare) = (juliet.key.jid.clone(), juliet.key.jid.bare());
+        let romeo_bare = romeo.key.jid.bare();
+        net.submit(&juliet, &["<presence/>"]);
+        net.submit(
+            &romeo,
+            &[
+                "<presence/>",
+                &format!("<presence to='{bare}' type='subscribe'/>"),
+            ],
+        );
+        while !juliet.next().await.contains("type='subscribe'") {}
+        net.submit(
+            &juliet,
+            &[
+                &format!("<presence to='{romeo_bare}' type='subscribed'/>"),
+                &format!("<presence to='{}'/>", nurse.key.jid),
+            ],
+        );
+        let shown = format!("<presence from='{full}'");
+        while !romeo.next().await.starts_with(&shown) {}
+        while !nurse.next().await.starts_with(&shown) {}
+        net.submit(
+            &romeo,
+            &[&format!("<message to='{full}' id='mistake' type='chat'/>")],
+        );
+        for told in [&mut romeo, &mut nurse] {
+            loop {
+                let stanza = told.next().await;
+                if stanza.contains("type='unavailable'") {
+                    assert!(stanza.contains(&format!("from='{full}'")), "{stanza}");
+                    break;
+                }
+            }
+        }
+        assert_eq!(juliet.closed().await, Close::Internal);
+        net.is_settled().await;
+    });
+}
+
+#[test]
 fn sessions_are_counted_closed_and_displaced() {
     run(async {
         let net = Net::new(Config::default()).await;
