@@ -18,7 +18,7 @@ use crate::config::{Config, HostConfig};
 use crate::decoy::Decoys;
 use crate::exchange::{Context, Entropy, Exchange, Failure, Found, Outcome, Wanted};
 use crate::hashing::Hashing;
-use crate::login::{Login, Reply, Request};
+use crate::login::{Login, Origin, Reply, Request};
 use crate::mechanism::Mechanism;
 use crate::metrics::{LoginResult, MechanismLabel, Metrics};
 use crate::offer::{Offer, Protection, TlsFacts};
@@ -121,13 +121,13 @@ impl Authenticator {
         )
     }
 
-    /// Begins a login to `host`, a prepared domain, over a stream from `address`. `tls` holds the facts
+    /// Begins a login to `host`, a prepared domain, over a stream from `origin`. `tls` holds the facts
     /// about TLS once it is in use; without them, nothing is offered that needs it.
-    pub fn begin(&self, host: &str, tls: Option<TlsFacts>, address: IpAddr) -> Login {
+    pub fn begin(&self, host: &str, tls: Option<TlsFacts>, origin: Origin) -> Login {
         let protection = tls.as_ref().map(TlsFacts::protection);
         let offer = self.offer(host, protection.as_ref());
         let host = host.to_owned();
-        Login::new(address, Context { host, offer, tls })
+        Login::new(origin, Context { host, offer, tls })
     }
 
     /// Makes one step of a login: what the client asked for goes in, what it is told comes out.
@@ -176,7 +176,12 @@ impl Authenticator {
     /// Refuses an address that has failed too often.
     fn admit(&self, login: &Login, mechanism: Mechanism) -> Result<(), Refusal> {
         let now = self.inner.clock.now();
-        if !self.inner.failures.lock().is_blocked(login.address(), now) {
+        if !self
+            .inner
+            .failures
+            .lock()
+            .is_blocked(login.origin().address, now)
+        {
             return Ok(());
         }
         Err(Refusal {
@@ -224,7 +229,7 @@ impl Authenticator {
         let refusal = match outcome {
             Ok(Outcome::Challenge(challenge)) => return (login, Reply::Challenge(challenge)),
             Ok(Outcome::Success(success)) => {
-                self.count(Some(success.mechanism), LoginResult::Success);
+                self.count(&login, Some(success.mechanism), LoginResult::Success);
                 login.set_exchange(None);
                 return (login, Reply::Success(success));
             }
@@ -240,17 +245,17 @@ impl Authenticator {
     fn refuse(&self, login: &mut Login, refusal: &Refusal) -> Reply {
         let mechanism = login.mechanism().or(refusal.mechanism);
         login.set_exchange(None);
-        self.count(mechanism, refusal.result);
+        self.count(login, mechanism, refusal.result);
         let Failure { condition, text } = refusal.failure;
         if condition == SaslCondition::NotAuthorized {
-            self.remember_failure(login.address());
+            self.remember_failure(login.origin().address);
         }
         // A certificate does not get better by another attempt (XEP-0178 step 11).
         let certified = mechanism == Some(Mechanism::External);
         let close = refusal.close || (certified && refusal.result == LoginResult::AuthFailed);
         tracing::debug!(
             host = login.host(),
-            address = %login.address(),
+            address = %login.origin().address,
             mechanism = MechanismLabel(mechanism).value(),
             condition = condition.as_str(),
             close,
@@ -271,11 +276,11 @@ impl Authenticator {
         self.inner.metrics.addresses.set(networks);
     }
 
-    fn count(&self, mechanism: Option<Mechanism>, result: LoginResult) {
+    fn count(&self, login: &Login, mechanism: Option<Mechanism>, result: LoginResult) {
         self.inner
             .metrics
             .logins
-            .of(MechanismLabel(mechanism), result)
+            .of(login.origin().transport, MechanismLabel(mechanism), result)
             .increment();
     }
 }

@@ -6,15 +6,25 @@ use rookery_stream::SaslCondition;
 
 use crate::exchange::{Context, Exchange, Outcome, Success};
 use crate::mechanism::Mechanism;
+use crate::metrics::Transport;
 use crate::offer::Offer;
 
 /// The state of logging in on one stream, from its features to success. Drop it then. Cheap to move.
 #[derive(Debug)]
 pub struct Login(Box<Progress>);
 
+/// Whence a client comes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Origin {
+    /// Its address, which failed logins are remembered by.
+    pub address: IpAddr,
+    /// What its stream runs on.
+    pub transport: Transport,
+}
+
 #[derive(Debug)]
 struct Progress {
-    address: IpAddr,
+    origin: Origin,
     context: Context,
     exchange: Option<Exchange>,
 }
@@ -55,9 +65,9 @@ pub enum Reply {
 // === impl Login ===
 
 impl Login {
-    pub(crate) fn new(address: IpAddr, context: Context) -> Self {
+    pub(crate) fn new(origin: Origin, context: Context) -> Self {
         Self(Box::new(Progress {
-            address,
+            origin,
             context,
             exchange: None,
         }))
@@ -74,8 +84,8 @@ impl Login {
     }
 
     /// Whence the client comes.
-    pub fn address(&self) -> IpAddr {
-        self.0.address
+    pub fn origin(&self) -> Origin {
+        self.0.origin
     }
 
     /// The mechanism of the running exchange.

@@ -1,8 +1,18 @@
 //! What is counted about logins.
 
-use rookery_telemetry::{CounterFamily2, Gauge, Label, Registry, label};
+use rookery_telemetry::{CounterFamily3, Gauge, Label, Registry, label};
 
 use crate::mechanism::Mechanism;
+
+label! {
+    /// What a stream runs on.
+    pub enum Transport("transport") {
+        /// TCP, where TLS may begin later.
+        Tcp = "tcp",
+        /// TLS from the start.
+        Tls = "tls",
+    }
+}
 
 label! {
     /// How a login ended.
@@ -22,13 +32,13 @@ label! {
 
 /// A mechanism as a label; `unknown` for one that the server does not know.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct MechanismLabel(pub(crate) Option<Mechanism>);
+pub struct MechanismLabel(pub Option<Mechanism>);
 
 /// The handles.
 #[derive(Clone, Debug)]
 pub(crate) struct Metrics {
-    /// Logins by mechanism and result.
-    pub(crate) logins: CounterFamily2<MechanismLabel, LoginResult>,
+    /// Logins by transport, mechanism and result.
+    pub(crate) logins: CounterFamily3<Transport, MechanismLabel, LoginResult>,
     /// Passwords that wait for a hasher.
     pub(crate) queue: Gauge,
     /// Addresses with failed logins that are remembered.
@@ -40,7 +50,7 @@ pub(crate) struct Metrics {
 impl Metrics {
     pub(crate) fn new(registry: &Registry) -> Self {
         Self {
-            logins: registry.counters2("logins_total", "Logins by mechanism and how they ended"),
+            logins: registry.counters3("logins_total", "How do logins end, by which way in?"),
             queue: registry.gauge("login_queue", "Logins waiting for a password to be hashed"),
             addresses: registry.gauge(
                 "login_failure_addresses",
@@ -89,7 +99,7 @@ mod tests {
         let metrics = Metrics::new(&Registry::new());
         metrics
             .logins
-            .of(MechanismLabel(None), LoginResult::Internal)
+            .of(Transport::Tls, MechanismLabel(None), LoginResult::Internal)
             .increment();
     }
 }

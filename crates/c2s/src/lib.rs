@@ -18,6 +18,7 @@ mod outgoing;
 mod pace;
 mod proxied;
 mod proxy_protocol;
+mod security;
 mod service;
 mod stream_errors;
 mod transport;

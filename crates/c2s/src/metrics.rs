@@ -4,6 +4,7 @@ use rookery_telemetry::{
     CounterFamily, CounterFamily2, Gauge, GaugeFamily, Histogram, HistogramFamily, Registry, label,
 };
 
+use crate::security::Sessions;
 use crate::stream_errors::StreamErrors;
 use rookery_tls::HandshakeResult;
 
@@ -72,6 +73,8 @@ pub struct Metrics {
     pub accepted: CounterFamily<Listener>,
     /// How many connections there may be.
     pub capacity: Gauge,
+    /// Sessions by how they are secured.
+    pub(crate) sessions: Sessions,
     /// Stream errors of both sides.
     pub(crate) stream_errors: StreamErrors,
     /// Ended connections.
@@ -103,6 +106,7 @@ impl Metrics {
                 "connection_capacity",
                 "How many connections may there be at one time?",
             ),
+            sessions: Sessions::register(registry),
             stream_errors: StreamErrors::register(registry),
             closed: registry.counters2("connections_closed_total", "Who ended connections?"),
             rejected: registry.counters2("connections_rejected_total", "Is load being shed?"),

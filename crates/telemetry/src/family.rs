@@ -55,6 +55,14 @@ pub struct GaugeFamily<L> {
     label: PhantomData<fn(L)>,
 }
 
+/// Gauges by three labels.
+#[derive(Clone, Debug)]
+pub struct GaugeFamily3<A, B, C> {
+    vector: IntGaugeVec,
+    members: Arc<[Gauge]>,
+    labels: PhantomData<fn(A, B, C)>,
+}
+
 /// Durations that were measured once, such as that of a part of the start, by one label.
 #[derive(Clone, Debug)]
 pub struct SecondsFamily<L> {
@@ -280,6 +288,41 @@ impl<L: Label> GaugeFamily<L> {
         for (index, member) in self.members.iter().enumerate() {
             member.set(i64::from(index == label.index()));
         }
+    }
+
+    pub(crate) fn collector(&self) -> Box<dyn Collector> {
+        Box::new(self.vector.clone())
+    }
+}
+
+// === impl GaugeFamily3 ===
+
+impl<A: Label, B: Label, C: Label> GaugeFamily3<A, B, C> {
+    pub(crate) fn new(opts: Opts) -> Self {
+        let vector = valid(IntGaugeVec::new(opts, &[A::NAME, B::NAME, C::NAME]));
+        let mut members = Vec::with_capacity(A::VALUES.len() * B::VALUES.len() * C::VALUES.len());
+        for a in A::VALUES {
+            for b in B::VALUES {
+                for c in C::VALUES {
+                    let values = [a.value(), b.value(), c.value()];
+                    members.push(Gauge(vector.with_label_values(&values)));
+                }
+            }
+        }
+        Self {
+            members: members.into(),
+            vector,
+            labels: PhantomData,
+        }
+    }
+
+    /// The gauge of one triple of label values.
+    #[expect(
+        clippy::indexing_slicing,
+        reason = "a member exists for each triple of values"
+    )]
+    pub fn of(&self, a: A, b: B, c: C) -> &Gauge {
+        &self.members[(a.index() * B::VALUES.len() + b.index()) * C::VALUES.len() + c.index()]
     }
 
     pub(crate) fn collector(&self) -> Box<dyn Collector> {

@@ -12,8 +12,8 @@ mod log;
 mod registry;
 
 pub use family::{
-    Counter, CounterFamily, CounterFamily2, CounterFamily3, Gauge, GaugeFamily, Histogram,
-    HistogramFamily, HistogramFamily2, SecondsFamily,
+    Counter, CounterFamily, CounterFamily2, CounterFamily3, Gauge, GaugeFamily, GaugeFamily3,
+    Histogram, HistogramFamily, HistogramFamily2, SecondsFamily,
 };
 pub use labels::Label;
 pub use log::{Config as LogConfig, Format as LogFormat, LogError, init as init_log};

@@ -6,8 +6,8 @@ use prometheus::core::Collector;
 use prometheus::{Encoder, Opts, TextEncoder};
 
 use crate::family::{
-    Counter, CounterFamily, CounterFamily2, CounterFamily3, Gauge, GaugeFamily, Histogram,
-    HistogramFamily, HistogramFamily2, SecondsFamily,
+    Counter, CounterFamily, CounterFamily2, CounterFamily3, Gauge, GaugeFamily, GaugeFamily3,
+    Histogram, HistogramFamily, HistogramFamily2, SecondsFamily,
 };
 use crate::labels::Label;
 
@@ -132,6 +132,23 @@ impl Registry {
             Kind::Gauge,
             help,
             vec![values::<L>()],
+            family.collector(),
+        );
+        family
+    }
+
+    /// Gauges by three labels.
+    pub fn gauges3<A: Label, B: Label, C: Label>(
+        &self,
+        name: &'static str,
+        help: &'static str,
+    ) -> GaugeFamily3<A, B, C> {
+        let family = GaugeFamily3::new(opts(name, help));
+        self.add(
+            name,
+            Kind::Gauge,
+            help,
+            vec![values::<A>(), values::<B>(), values::<C>()],
             family.collector(),
         );
         family
@@ -302,10 +319,12 @@ mod tests {
     }
 
     #[test]
-    fn each_triple_of_label_values_has_its_own_counter() {
+    fn each_triple_of_label_values_has_its_own_counter_and_gauge() {
         let registry = Registry::new();
         let family = registry.counters3::<Reason, Outcome, Side>("triples_total", "Triples?");
         family.of(Reason::Timeout, Outcome::Ok, Side::Near).add(3);
+        let gauges = registry.gauges3::<Reason, Outcome, Side>("triples", "Triples?");
+        gauges.of(Reason::Client, Outcome::Ok, Side::Far).set(2);
         let text = registry.render();
         for (labels, count) in [
             ("outcome=\"ok\",reason=\"client\",side=\"far\"", 0),
@@ -314,6 +333,8 @@ mod tests {
             let line = format!("rookery_triples_total{{{labels}}} {count}");
             assert!(text.contains(&line), "{line} is not in {text}");
         }
+        let line = "rookery_triples{outcome=\"ok\",reason=\"client\",side=\"far\"} 2";
+        assert!(text.contains(line), "{line} is not in {text}");
     }
 
     #[test]

@@ -1,6 +1,5 @@
 //! The shell: the store, the limits, and what is counted.
 
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,8 +15,9 @@ use super::client::Client;
 use super::{ITERATIONS, PASSWORD, certified, credentials, tls};
 use crate::authenticator::{Authenticator, Services, Step};
 use crate::config::{Config, HostConfig};
-use crate::login::{Login, Reply, Request};
+use crate::login::{Login, Origin, Reply, Request};
 use crate::mechanism::Mechanism;
+use crate::metrics::Transport;
 
 struct Server {
     store: Arc<MemoryStore>,
@@ -56,8 +56,7 @@ impl Server {
     }
 
     fn login(&self) -> Login {
-        self.authenticator
-            .begin("localhost", Some(tls()), address())
+        self.authenticator.begin("localhost", Some(tls()), origin())
     }
 
     async fn step(&self, login: Login, request: Request) -> (Login, Reply) {
@@ -72,14 +71,18 @@ impl Server {
     }
 
     fn counted(&self, mechanism: &str, result: &str) -> bool {
-        let line =
-            format!("rookery_logins_total{{mechanism=\"{mechanism}\",result=\"{result}\"}} 1\n");
+        let line = format!(
+            "rookery_logins_total{{mechanism=\"{mechanism}\",result=\"{result}\",transport=\"tls\"}} 1\n"
+        );
         self.registry.render().contains(&line)
     }
 }
 
-fn address() -> IpAddr {
-    "192.0.2.1".parse().unwrap()
+fn origin() -> Origin {
+    Origin {
+        address: "192.0.2.1".parse().unwrap(),
+        transport: Transport::Tls,
+    }
 }
 
 fn start(mechanism: &str, initial: Option<&str>) -> Request {
@@ -161,7 +164,7 @@ async fn mechanisms_that_are_not_offered_are_refused_by_rfc_6120_s6_5() {
         let (_, reply) = server.step(login, start(mechanism, Some(""))).await;
         reply
     };
-    let clear = || server.authenticator.begin("localhost", None, address());
+    let clear = || server.authenticator.begin("localhost", None, origin());
     let invalid = failure(SaslCondition::InvalidMechanism);
     for mechanism in ["", "DIGEST-MD5", "plain", "ANONYMOUS", "EXTERNAL"] {
         assert_eq!(
@@ -182,9 +185,7 @@ async fn mechanisms_that_are_not_offered_are_refused_by_rfc_6120_s6_5() {
 async fn a_refused_certificate_closes_the_stream_by_xep_0178() {
     let server = Server::new().await;
     let tls = certified(&["nobody@localhost"]);
-    let login = server
-        .authenticator
-        .begin("localhost", Some(tls), address());
+    let login = server.authenticator.begin("localhost", Some(tls), origin());
     assert_eq!(
         login.offer().mechanisms().first(),
         Some(&Mechanism::External)
@@ -232,10 +233,14 @@ async fn an_address_that_guesses_has_to_wait() {
         panic!("{reply:?}")
     };
     assert_eq!(condition, SaslCondition::TemporaryAuthFailure);
-    let elsewhere =
-        server
-            .authenticator
-            .begin("localhost", Some(tls()), "192.0.2.2".parse().unwrap());
+    let elsewhere = server.authenticator.begin(
+        "localhost",
+        Some(tls()),
+        Origin {
+            address: "192.0.2.2".parse().unwrap(),
+            ..origin()
+        },
+    );
     let (_, reply) = server.plain(elsewhere, "\0juliet\0pencil").await;
     assert!(matches!(reply, Reply::Success(_)));
     tokio::time::advance(Duration::from_secs(20)).await;

@@ -59,6 +59,7 @@ pub(crate) fn accept(accepted: Accepted, edge: Arc<Edge>, arbiter: usize) {
             place,
             accepted,
             counted,
+            secured: None,
         },
         transport,
         negotiation,

@@ -10,6 +10,7 @@ use rookery_stream::Input;
 
 use super::{Connection, Ctx};
 use crate::metrics::Profile;
+use crate::security::Counted;
 
 /// The session of a connection.
 #[derive(Debug)]
@@ -19,6 +20,8 @@ pub(super) struct Attached {
     pub(super) credit: Arc<Credit>,
     /// Whether the client knows its resource.
     pub(super) bound: bool,
+    /// Its place among the sessions that are counted, once it is bound.
+    pub(super) counted: Option<Counted>,
     /// Whether the session was told that nothing more is sent to the client.
     pub(super) over: bool,
     /// Stanzas for a client that does not know its resource yet, or whose stream has ended.
@@ -72,6 +75,7 @@ impl Connection {
             budget,
             credit,
             bound: false,
+            counted: None,
             over: false,
             held: Vec::new(),
         });
@@ -82,7 +86,7 @@ impl Connection {
         match answer {
             Ok(jid) => {
                 let stream = self.negotiation.stream_id();
-                tracing::info!(stream, %jid, peer = %self.about.peer, "session bound");
+                tracing::debug!(stream, %jid, peer = %self.about.peer, "session bound");
                 let login = self.edge.metrics.login_seconds.of(Profile::Legacy);
                 login.observe(self.about.accepted.elapsed());
                 self.tell(Input::Bound(jid), ctx);
@@ -105,6 +109,10 @@ impl Connection {
             return;
         };
         attached.bound = true;
+        attached.counted = self
+            .about
+            .secured
+            .map(|how| self.edge.metrics.sessions.count(how));
         self.outgoing.push(std::mem::take(&mut attached.held));
     }
 }

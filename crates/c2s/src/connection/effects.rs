@@ -5,6 +5,7 @@ use rookery_delivery::Load;
 use rookery_session::FromClient;
 use rookery_stanza::{Stanza, StanzaFault, StreamCondition, StreamError};
 use rookery_stream::{Effect, Ending, Input};
+use rookery_tls::HandshakeResult;
 
 use super::{Connection, Ctx, Phase};
 use crate::metrics::CloseReason;
@@ -26,6 +27,9 @@ impl Connection {
                 Effect::Closing(ending) => {
                     self.submit(std::mem::take(&mut stanzas), ctx);
                     self.edge.metrics.stream_errors.count(&ending);
+                    if ending == Ending::NoTls && self.phase == Phase::Open {
+                        self.count_handshake(HandshakeResult::Timeout);
+                    }
                     self.closing(reason(&ending));
                     if self.phase != Phase::Closing(CloseReason::Shutdown) {
                         self.let_session_go();

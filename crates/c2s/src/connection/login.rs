@@ -5,7 +5,7 @@ use std::panic::AssertUnwindSafe;
 use actix::fut::wrap_future;
 use actix::{ActorFutureExt, AsyncContext};
 use futures_util::FutureExt;
-use rookery_auth::{Login, Reply, Request, Step};
+use rookery_auth::{Login, Origin, Reply, Request, Step};
 use rookery_extension::IqMethod;
 use rookery_stanza::{Condition, StreamCondition, StreamError};
 use rookery_stream::{EarlyRequest, Input, SaslReply, SaslRequest};
@@ -14,23 +14,19 @@ use rookery_tls::HandshakeResult;
 use super::actor::ConnectionActor;
 use super::{Connection, Ctx};
 use crate::facts;
-use crate::metrics::CloseReason;
+use crate::metrics::{CloseReason, Listener};
+use crate::security::Secured;
 use crate::transport::TransportError;
 
 impl Connection {
     /// A read belonged to a handshake, which may be done with it, or have failed.
     pub(super) fn handshake(&mut self, error: Option<&TransportError>, ctx: &mut Ctx) {
-        let metrics = &self.edge.metrics;
         if let Some(error) = error {
             let result = match error {
                 TransportError::Tls(error) => error.handshake_result(),
-                TransportError::Socket(_) => HandshakeResult::Timeout,
+                TransportError::Socket(_) => HandshakeResult::Other,
             };
-            metrics
-                .handshakes
-                .of(self.about.listener, result)
-                .increment();
-            return;
+            return self.count_handshake(result);
         }
         if self.transport.is_handshaking() {
             return;
@@ -43,11 +39,9 @@ impl Connection {
         } else {
             HandshakeResult::Ok
         };
-        metrics
-            .handshakes
-            .of(self.about.listener, result)
-            .increment();
-        metrics
+        self.count_handshake(result);
+        self.edge
+            .metrics
             .handshake_seconds
             .of(self.about.listener)
             .observe(self.about.accepted.elapsed());
@@ -61,6 +55,11 @@ impl Connection {
             Input::TlsEstablished(facts::for_stream(&self.transport)),
             ctx,
         );
+    }
+
+    pub(super) fn count_handshake(&self, result: HandshakeResult) {
+        let handshakes = &self.edge.metrics.handshakes;
+        handshakes.of(self.about.listener, result).increment();
     }
 
     /// Asks the authenticator. Nothing is read until it has answered.
@@ -129,9 +128,14 @@ impl Connection {
     fn begin_login(&self) -> Login {
         let host = self.negotiation.host().unwrap_or_default();
         let tls = facts::for_login(&self.transport);
-        self.edge
-            .authenticator
-            .begin(host, tls, self.about.peer.ip())
+        let origin = Origin {
+            address: self.about.peer.ip(),
+            transport: match self.about.listener {
+                Listener::C2s => rookery_auth::Transport::Tcp,
+                Listener::C2sTls => rookery_auth::Transport::Tls,
+            },
+        };
+        self.edge.authenticator.begin(host, tls, origin)
     }
 
     fn replied(&mut self, login: Login, reply: Reply, ctx: &mut Ctx) {
@@ -142,6 +146,8 @@ impl Connection {
             }
             Reply::Success(success) => {
                 self.about.place.authenticated();
+                let version = self.transport.tls_info().map(|info| info.version);
+                self.about.secured = Some(Secured::new(version, &success));
                 SaslReply::Success {
                     data: success.data,
                     jid: success.account,

@@ -36,6 +36,7 @@ use crate::edge::Edge;
 use crate::metrics::{CloseReason, Listener};
 use crate::outgoing::Outgoing;
 use crate::pace::Pace;
+use crate::security::Secured;
 use crate::transport::Transport;
 use actor::ConnectionActor;
 pub(crate) use actor::accept;
@@ -80,6 +81,8 @@ struct About {
     place: Place,
     accepted: Instant,
     counted: Counted,
+    /// How the client has logged in, once it has.
+    secured: Option<Secured>,
 }
 
 /// An open connection as the metrics count it, wherever it may end: also between two arbiters.

@@ -268,9 +268,12 @@ fn a_client_that_ends_its_side_has_not_reset_the_connection() {
     let fixture = Fixture::start(|_| {});
     let mut client = fixture.client();
     client.log_in();
+    let secured = "sessions_by_security{channel_binding=\"none\",mechanism=\"ANONYMOUS\",tls_version=\"none\"}";
+    assert_eq!(fixture.metric(secured), 1);
     drop(client);
     assert!(fixture.undelivered().is_empty());
     fixture.wait_until_all_have_left();
+    assert_eq!(fixture.metric(secured), 0);
     let closed = |reason: &str| {
         fixture.metric(&format!(
             "connections_closed_total{{listener=\"c2s\",reason=\"{reason}\"}}"
