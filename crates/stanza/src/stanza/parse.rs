@@ -128,6 +128,11 @@ fn read(frame: &Bytes, top: &Top<'_>) -> Result<Stanza, ParseError> {
     let (kind, known_type) = kind(top, attributes.type_name)?;
     let mut stanza = Stanza::new(kind);
     stanza.id = attributes.id.map(Into::into);
+    let lacks_id = matches!(kind, Kind::Iq(_)) && stanza.id.is_none();
+    if lacks_id {
+        // RFC 6120 §8.2.3, rule 3: whatever is wrong with it, the answer has an id, which is empty then.
+        stanza.id = Some("".into());
+    }
     stanza.lang = attributes.lang.map(Into::into);
     let from = attributes.from.map(Jid::parse).transpose();
     stanza.from = from.map_err(|_| ParseError::InvalidFrom)?;
@@ -143,7 +148,7 @@ fn read(frame: &Bytes, top: &Top<'_>) -> Result<Stanza, ParseError> {
         ));
     }
     if let Kind::Iq(iq_type) = kind {
-        check_iq(&mut stanza, iq_type, top)?;
+        check_iq(&mut stanza, iq_type, lacks_id, top)?;
     }
     stanza.attributes = verbatim(frame, &attributes.others);
     if !top.content.is_empty() {
@@ -186,10 +191,13 @@ fn kind(top: &Top<'_>, type_name: Option<&str>) -> Result<(Kind, bool), ParseErr
 }
 
 /// RFC 6120 §8.2.3: an IQ has an id (rule 1), and a request exactly one child (rule 5).
-fn check_iq(stanza: &mut Stanza, iq_type: IqType, top: &Top<'_>) -> Result<(), ParseError> {
-    let text = if stanza.id.is_none() {
-        // Rule 3: the id of the answer is empty then.
-        stanza.id = Some("".into());
+fn check_iq(
+    stanza: &mut Stanza,
+    iq_type: IqType,
+    lacks_id: bool,
+    top: &Top<'_>,
+) -> Result<(), ParseError> {
+    let text = if lacks_id {
         "an iq has an id"
     } else if iq_type.is_request() && top.children.len() != 1 {
         "a request has exactly one child element"

@@ -110,6 +110,20 @@ fn iq_without_an_id_is_answered_with_an_empty_one_by_rfc_6120_s8_2_3() {
 }
 
 #[test]
+fn iq_without_an_id_has_an_empty_one_in_every_answer_by_rfc_6120_s8_2_3() {
+    for xml in [
+        "<iq to='@' type='get'><a xmlns='urn:a'/></iq>",
+        "<iq type='x'><a xmlns='urn:a'/></iq>",
+        "<iq><a xmlns='urn:a'/></iq>",
+    ] {
+        let ParseError::Stanza(fault) = refused(xml) else {
+            panic!("{xml}")
+        };
+        assert_eq!(fault.reply().unwrap().id.as_deref(), Some(""), "{xml}");
+    }
+}
+
+#[test]
 fn request_has_exactly_one_child_by_rfc_6120_s8_2_3() {
     for content in ["", " text ", "<a/><b/>", "<a xmlns='c'/> <a xmlns='c'/>"] {
         for iq_type in ["get", "set"] {
