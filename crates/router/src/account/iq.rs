@@ -51,10 +51,7 @@ impl Account {
 
     /// A request to the bare JID: the server answers for the account (§8.5.2.1.3).
     pub(super) fn iq_to_account(&mut self, stanza: Stanza, scene: &Scene<'_>, step: &mut Step) {
-        if !self.exists() {
-            return step.now().bounce(stanza, Condition::ServiceUnavailable); // §8.5.1
-        }
-        if is_roster(&stanza) {
+        if is_roster(&stanza) && self.exists() {
             return self.roster_request(stanza, scene, step);
         }
         let Some(host) = self.host(scene) else {
@@ -64,8 +61,11 @@ impl Account {
         answer(stanza, &addressee, host, self.view(scene), scene, step);
     }
 
+    /// Where there is no account everybody is a stranger, and is told what strangers are told of those that
+    /// exist: `service-unavailable` (§8.5.1), unless a feature has another word for strangers.
     fn relation(&self, from: Option<&Jid>) -> Relation {
         match from {
+            _ if !self.exists() => Relation::Stranger,
             None => Relation::Own,
             Some(from) if self.is_own(from) => Relation::Own,
             Some(from) if self.roster.is_subscriber(from) => Relation::Subscriber,
