@@ -1,5 +1,6 @@
 //! `[router]`: limits and policies of accounts.
 
+use rookery_storage::OfflineLimit;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -29,6 +30,9 @@ pub struct Config {
     /// Messages kept for one account that is away. A further one is answered with
     /// `service-unavailable` (XEP-0160).
     pub offline_messages: usize,
+    /// Bytes of the messages kept for one account that is away. A message that would exceed this is
+    /// answered as one that exceeds `offline_messages` is.
+    pub offline_bytes: u64,
     /// Stanzas that wait for one account while its data is read or written. Further ones are answered
     /// with `resource-constraint`.
     pub waiting_stanzas: usize,
@@ -62,6 +66,16 @@ pub enum StrangersRequests {
 
 // === impl Config ===
 
+impl Config {
+    /// What may be kept for one account that is away.
+    pub(crate) fn offline_limit(&self) -> OfflineLimit {
+        OfflineLimit {
+            messages: self.offline_messages,
+            bytes: self.offline_bytes,
+        }
+    }
+}
+
 impl Default for Config {
     fn default() -> Self {
         Self {
@@ -74,6 +88,7 @@ impl Default for Config {
             roster_bytes: 512 * 1024,
             subscription_requests: 200,
             offline_messages: 1000,
+            offline_bytes: 4 * 1024 * 1024,
             waiting_stanzas: 1000,
             idle_accounts: 10_000,
         }

@@ -10,7 +10,8 @@ use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use futures_util::future::try_join_all;
 use rookery_stanza::BareJid;
 use rookery_storage::{
-    AccountStore, Append, Credentials, OfflineMessage, OfflineStore, ScramKeys, StoreError,
+    AccountStore, Append, Credentials, OfflineLimit, OfflineMessage, OfflineStore, ScramKeys,
+    StoreError,
 };
 use rookery_storage_embedded::{Config, EmbeddedStore};
 use rookery_telemetry::Registry;
@@ -51,7 +52,7 @@ fn append(number: usize) -> Append {
 async fn append_at_once(store: &EmbeddedStore, first: usize, at_once: usize) {
     let one = async |number| -> Result<(), StoreError> {
         store
-            .append_offline(vec![append(number)], usize::MAX)
+            .append_offline(vec![append(number)], OfflineLimit::NONE)
             .await
             .map(drop)
     };

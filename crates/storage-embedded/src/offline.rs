@@ -3,7 +3,9 @@
 use async_trait::async_trait;
 use rookery_stanza::BareJid;
 use rookery_storage::record::Record;
-use rookery_storage::{Append, Appended, OfflineMessage, OfflineStore, Queued, StoreError};
+use rookery_storage::{
+    Append, Appended, OfflineLimit, OfflineMessage, OfflineStore, Queued, StoreError,
+};
 use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::accounts::{count, local};
@@ -11,9 +13,9 @@ use crate::failure::Failure;
 use crate::metrics::Operation;
 use crate::store::EmbeddedStore;
 
-/// A position as a column; none is larger than the largest column.
-fn column(position: u64) -> i64 {
-    i64::try_from(position).unwrap_or(i64::MAX)
+/// A position or a number of bytes as a column; none is larger than the largest column.
+fn column(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
 }
 
 #[async_trait]
@@ -21,7 +23,7 @@ impl OfflineStore for EmbeddedStore {
     async fn append_offline(
         &self,
         messages: Vec<Append>,
-        limit: usize,
+        limit: OfflineLimit,
     ) -> Result<Vec<Appended>, StoreError> {
         let messages: Vec<(BareJid, Vec<u8>)> = messages
             .into_iter()
@@ -61,15 +63,24 @@ fn append(
     connection: &Connection,
     account: &BareJid,
     record: &[u8],
-    limit: usize,
+    limit: OfflineLimit,
 ) -> rusqlite::Result<Appended> {
     // Finds the account, keeps the limit and takes the next position in one step.
-    let sql = "UPDATE accounts SET offline_last = offline_last + 1, offline_held = offline_held + 1
-               WHERE host = ?1 AND local = ?2 AND offline_held < ?3 RETURNING id, offline_last";
+    let sql =
+        "UPDATE accounts SET offline_last = offline_last + 1, offline_held = offline_held + 1,
+               offline_bytes = offline_bytes + ?4
+               WHERE host = ?1 AND local = ?2 AND offline_held < ?3 AND offline_bytes <= ?5 - ?4
+               RETURNING id, offline_last";
     let taken: Option<(i64, i64)> = connection
         .prepare_cached(sql)?
         .query_row(
-            params![account.domain(), local(account), count(limit)],
+            params![
+                account.domain(),
+                local(account),
+                count(limit.messages),
+                count(record.len()),
+                column(limit.bytes)
+            ],
             |row| Ok((row.get(0)?, row.get(1)?)),
         )
         .optional()?;
@@ -123,18 +134,24 @@ fn read(
 fn remove(connection: &Connection, account: &BareJid, up_to: u64) -> rusqlite::Result<()> {
     let sql = "DELETE FROM offline_messages
                WHERE account = (SELECT id FROM accounts WHERE host = ?1 AND local = ?2)
-               AND position <= ?3";
+               AND position <= ?3 RETURNING length(record)";
     let names = (account.domain(), local(account));
-    let removed =
-        connection
-            .prepare_cached(sql)?
-            .execute(params![names.0, names.1, column(up_to)])?;
-    if removed > 0 {
-        let sql = "UPDATE accounts SET offline_held = offline_held - ?3
+    let mut statement = connection.prepare_cached(sql)?;
+    let removed = statement.query_map(params![names.0, names.1, column(up_to)], |row| {
+        row.get::<_, i64>(0)
+    })?;
+    let (mut messages, mut bytes) = (0, 0);
+    for record in removed {
+        messages += 1;
+        bytes += record?;
+    }
+    if messages > 0 {
+        let sql = "UPDATE accounts
+                   SET offline_held = offline_held - ?3, offline_bytes = offline_bytes - ?4
                    WHERE host = ?1 AND local = ?2";
         connection
             .prepare_cached(sql)?
-            .execute(params![names.0, names.1, count(removed)])?;
+            .execute(params![names.0, names.1, messages, bytes])?;
     }
     Ok(())
 }

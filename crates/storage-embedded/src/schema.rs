@@ -6,7 +6,11 @@ use rusqlite::{Connection, TransactionBehavior};
 pub(crate) const APPLICATION_ID: i32 = 0x526f_6f6b;
 
 /// The script at position `n` leads from version `n` to version `n + 1`. Never change one: add the next.
-const MIGRATIONS: [&str; 2] = [include_str!("schema/1.sql"), include_str!("schema/2.sql")];
+const MIGRATIONS: [&str; 3] = [
+    include_str!("schema/1.sql"),
+    include_str!("schema/2.sql"),
+    include_str!("schema/3.sql"),
+];
 
 /// The version that this server reads and writes.
 pub(crate) const VERSION: usize = MIGRATIONS.len();

@@ -10,7 +10,8 @@ use std::sync::Arc;
 
 use rookery_stanza::BareJid;
 use rookery_storage::{
-    AccountStore, Credentials, DataStore, DataUpdate, DataWrite, DataWritten, ScramKeys,
+    AccountStore, Append, Appended, Credentials, DataStore, DataUpdate, DataWrite, DataWritten,
+    OfflineLimit, OfflineMessage, OfflineStore, ScramKeys,
 };
 use rookery_storage_embedded::{Config, EmbeddedStore, OpenError};
 use rookery_telemetry::Registry;
@@ -86,7 +87,9 @@ async fn a_store_of_the_first_schema_is_brought_up_to_date() {
     first
         .execute_batch(
             "PRAGMA application_id = 0x526f6f6b; PRAGMA user_version = 1;
-             INSERT INTO accounts (host, local) VALUES ('montague.example', 'romeo');",
+             INSERT INTO accounts (host, local, offline_last, offline_held)
+             VALUES ('montague.example', 'romeo', 1, 1);
+             INSERT INTO offline_messages SELECT id, 1, zeroblob(100) FROM accounts;",
         )
         .unwrap();
     drop(first);
@@ -107,6 +110,23 @@ async fn a_store_of_the_first_schema_is_brought_up_to_date() {
     assert_eq!(store.update_data(update).await, Ok(DataWritten::Done));
     let state = store.load_account(&romeo, &["note"]).await.unwrap();
     assert_eq!(state.map(|state| state.data.len()), Some(1));
+    let message = OfflineMessage {
+        received: 0,
+        xml: Vec::new(),
+    };
+    let append = |account: &BareJid| Append {
+        account: account.clone(),
+        message: message.clone(),
+    };
+    let limit = OfflineLimit {
+        messages: 10,
+        bytes: 100,
+    };
+    let appended = store.append_offline(vec![append(&romeo)], limit).await;
+    assert_eq!(appended, Ok(vec![Appended::QueueFull]), "bytes are known");
+    store.remove_offline(&romeo, 1).await.unwrap();
+    let appended = store.append_offline(vec![append(&romeo)], limit).await;
+    assert_eq!(appended, Ok(vec![Appended::At(2)]));
     store.close().await;
 }
 

@@ -8,8 +8,8 @@ use std::sync::Arc;
 use futures_util::future::{join, join_all};
 use rookery_stanza::BareJid;
 use rookery_storage::{
-    AccountStore, Append, Appended, Created, Credentials, OfflineMessage, OfflineStore, ScramKeys,
-    StoreError,
+    AccountStore, Append, Appended, Created, Credentials, OfflineLimit, OfflineMessage,
+    OfflineStore, ScramKeys, StoreError,
 };
 use rookery_storage_embedded::{Config, EmbeddedStore};
 use rookery_telemetry::Registry;
@@ -76,7 +76,7 @@ async fn append(store: &EmbeddedStore, mark: u64) -> Result<Vec<Appended>, Store
                 account: romeo(),
                 message,
             }],
-            usize::MAX,
+            OfflineLimit::NONE,
         )
         .await
 }

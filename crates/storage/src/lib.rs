@@ -20,7 +20,7 @@ pub use account::{AccountStore, Created};
 pub use credentials::{Credentials, ScramHash, ScramKeys};
 pub use data::{AccountState, DataStore, DataUpdate, DataWrite, DataWritten, Datum, Term};
 pub use error::StoreError;
-pub use offline::{Append, Appended, OfflineMessage, OfflineStore, Queued};
+pub use offline::{Append, Appended, OfflineLimit, OfflineMessage, OfflineStore, Queued};
 pub use roster::{
     Roster, RosterItem, RosterStore, RosterUpdate, RosterWrite, Subscription, Tombstone,
 };

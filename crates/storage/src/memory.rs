@@ -10,7 +10,8 @@ use crate::account::{AccountStore, Created};
 use crate::credentials::Credentials;
 use crate::data::{AccountState, DataStore, DataUpdate, DataWrite, DataWritten, Datum, Term};
 use crate::error::StoreError;
-use crate::offline::{Append, Appended, OfflineMessage, OfflineStore, Queued};
+use crate::offline::{Append, Appended, OfflineLimit, OfflineMessage, OfflineStore, Queued};
+use crate::record::Record;
 use crate::roster::{Roster, RosterItem, RosterStore, RosterUpdate, RosterWrite, Tombstone};
 
 /// A store in memory. It can be told to fail, so that what follows from a failure can be tested.
@@ -160,12 +161,12 @@ impl OfflineStore for MemoryStore {
     async fn append_offline(
         &self,
         messages: Vec<Append>,
-        limit: usize,
+        limit: OfflineLimit,
     ) -> Result<Vec<Appended>, StoreError> {
         let mut state = self.state()?;
         let append = |append: Append| match state.accounts.get_mut(&Key::of(&append.account)) {
             None => Appended::NoSuchAccount,
-            Some(account) if account.queue.len() >= limit => Appended::QueueFull,
+            Some(account) if !account.has_room(&append.message, limit) => Appended::QueueFull,
             Some(account) => {
                 account.last_position += 1;
                 account.queue.insert(account.last_position, append.message);
@@ -330,6 +331,15 @@ impl Account {
             items: self.items.values().cloned().collect(),
             tombstones,
         }
+    }
+
+    fn has_room(&self, message: &OfflineMessage, limit: OfflineLimit) -> bool {
+        let held = self.queue.values();
+        let bytes: usize = held
+            .chain([message])
+            .map(|message| message.to_record().len())
+            .sum();
+        self.queue.len() < limit.messages && bytes as u64 <= limit.bytes
     }
 
     fn update_roster(&mut self, update: RosterUpdate) {

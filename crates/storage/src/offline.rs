@@ -23,12 +23,21 @@ pub struct Append {
     pub message: OfflineMessage,
 }
 
+/// What the queue of one account may hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OfflineLimit {
+    /// Messages.
+    pub messages: usize,
+    /// Bytes of their records.
+    pub bytes: u64,
+}
+
 /// What came of appending a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Appended {
     /// It is durable, at this position of the account's queue; positions only rise.
     At(u64),
-    /// The queue holds as many messages as it may.
+    /// The queue holds as much as it may.
     QueueFull,
     /// There is no such account.
     NoSuchAccount,
@@ -43,15 +52,23 @@ pub struct Queued {
     pub message: OfflineMessage,
 }
 
+impl OfflineLimit {
+    /// As much as there is room for.
+    pub const NONE: Self = Self {
+        messages: usize::MAX,
+        bytes: u64::MAX,
+    };
+}
+
 /// The queues of messages for accounts that are away.
 #[async_trait]
 pub trait OfflineStore: Send + Sync {
-    /// Appends messages in order, each to its queue unless that holds `limit` messages already; the
+    /// Appends messages in order, each to its queue unless that would then hold more than `limit`; the
     /// answers are in the order of the messages.
     async fn append_offline(
         &self,
         messages: Vec<Append>,
-        limit: usize,
+        limit: OfflineLimit,
     ) -> Result<Vec<Appended>, StoreError>;
 
     /// Up to `limit` messages of the queue in order, those after the position `after`.

@@ -50,7 +50,7 @@ pub(crate) fn options() -> Options {
     let both = |index| [writer(index), friend(index)];
     Options {
         accounts: (0..WRITERS).flat_map(both).collect(),
-        extra: "[router]\nroster_items = 100000\noffline_messages = 100000\n".to_owned(),
+        extra: "[router]\nroster_items = 100000\noffline_messages = 100000\noffline_bytes = 1000000000\n".to_owned(),
         ..Options::default()
     }
 }

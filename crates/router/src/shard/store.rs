@@ -7,8 +7,8 @@ use futures_util::future::BoxFuture;
 use rookery_extension::Outcome;
 use rookery_stanza::BareJid;
 use rookery_storage::{
-    Append, Appended, DataUpdate, DataWritten, OfflineMessage, Queued, RosterUpdate, Store,
-    StoreError,
+    Append, Appended, DataUpdate, DataWritten, OfflineLimit, OfflineMessage, Queued, RosterUpdate,
+    Store, StoreError,
 };
 
 use crate::account::{Change, PAGE, Stored};
@@ -75,7 +75,7 @@ impl Job {
     }
 
     /// Does it: first what is written, then what is read.
-    pub(super) async fn run(self, store: &dyn Store, offline_limit: usize) -> Answers {
+    pub(super) async fn run(self, store: &dyn Store, offline_limit: OfflineLimit) -> Answers {
         let mut answers = Answers::default();
         if let Some(update) = self.roster {
             let updated = store.update_roster(update).await;

@@ -139,7 +139,7 @@ impl HomeShard {
         }
         slot.busy = Some(Busy::Writing(held));
         let (store, shards) = (Arc::clone(&self.store), Arc::clone(&self.shards));
-        let (index, limit) = (self.index, self.rules.config.offline_messages);
+        let (index, limit) = (self.index, self.rules.config.offline_limit());
         let asked = account.clone();
         let task = async move {
             let answers = job.run(&*store, limit).await;

@@ -6,8 +6,8 @@ use std::path::Path;
 use futures_util::future::join_all;
 use rookery_stanza::BareJid;
 use rookery_storage::{
-    AccountStore, Append, Appended, Created, Credentials, DataStore, OfflineMessage, OfflineStore,
-    RosterItem, RosterStore, RosterUpdate, RosterWrite, ScramKeys, Subscription,
+    AccountStore, Append, Appended, Created, Credentials, DataStore, OfflineLimit, OfflineMessage,
+    OfflineStore, RosterItem, RosterStore, RosterUpdate, RosterWrite, ScramKeys, Subscription,
 };
 use rookery_storage_embedded::EmbeddedStore;
 use rookery_telemetry::Registry;
@@ -73,7 +73,7 @@ pub(crate) async fn append(
         message: message(mark),
     };
     match store
-        .append_offline(vec![append], usize::MAX)
+        .append_offline(vec![append], OfflineLimit::NONE)
         .await?
         .as_slice()
     {
@@ -241,7 +241,7 @@ pub(crate) fn check_file(path: &Path) {
             .unwrap()
     };
     assert_eq!(count("SELECT count(*) FROM pragma_foreign_key_check"), 0);
-    let wrong_sums = "SELECT count(*) FROM accounts WHERE offline_held <>
-        (SELECT count(*) FROM offline_messages WHERE account = id)";
+    let wrong_sums = "SELECT count(*) FROM accounts WHERE (offline_held, offline_bytes) <>
+        (SELECT count(*), coalesce(sum(length(record)), 0) FROM offline_messages WHERE account = id)";
     assert_eq!(count(wrong_sums), 0);
 }

@@ -6,7 +6,7 @@ use super::{account, credentials, jid, roster};
 use crate::Store;
 use crate::account::Created;
 use crate::error::StoreError;
-use crate::offline::{Append, OfflineMessage};
+use crate::offline::{Append, OfflineLimit, OfflineMessage};
 use crate::roster::{Roster, RosterUpdate, RosterWrite, Tombstone};
 
 /// An account that was created exists and has its credentials; one that was not does not.
@@ -86,7 +86,7 @@ pub async fn a_deleted_account_leaves_nothing(store: &impl Store) -> Result<(), 
         message: message.clone(),
     };
     store
-        .append_offline(vec![append(&romeo), append(&juliet)], 10)
+        .append_offline(vec![append(&romeo), append(&juliet)], OfflineLimit::NONE)
         .await?;
     let gone = Tombstone {
         jid: juliet.clone(),

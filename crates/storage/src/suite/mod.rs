@@ -49,6 +49,7 @@ macro_rules! store_suite {
             a_queue_is_read_in_pages
             positions_rise_even_when_the_queue_was_emptied
             a_full_queue_takes_no_more_until_there_is_room
+            a_queue_holds_no_more_bytes_than_it_may
             answers_to_appending_are_in_order
             queues_are_apart
             a_queue_without_an_account_is_empty

@@ -4,7 +4,8 @@ use rookery_stanza::BareJid;
 
 use super::{account, jid};
 use crate::error::StoreError;
-use crate::offline::{Append, Appended, OfflineMessage, Queued};
+use crate::offline::{Append, Appended, OfflineLimit, OfflineMessage, Queued};
+use crate::record::Record;
 use crate::{OfflineStore, Store};
 
 fn message(mark: u64) -> OfflineMessage {
@@ -22,10 +23,17 @@ fn append(account: &BareJid, mark: u64) -> Append {
     }
 }
 
+fn at_most(messages: usize) -> OfflineLimit {
+    OfflineLimit {
+        messages,
+        ..OfflineLimit::NONE
+    }
+}
+
 /// Appends one message that there is room for, and gives its position.
 async fn add(store: &impl OfflineStore, account: &BareJid, mark: u64) -> Result<u64, StoreError> {
     let appended = store
-        .append_offline(vec![append(account, mark)], usize::MAX)
+        .append_offline(vec![append(account, mark)], OfflineLimit::NONE)
         .await?;
     let [Appended::At(position)] = appended.as_slice() else {
         return Err(StoreError::Corrupt(format!(
@@ -66,7 +74,9 @@ pub async fn every_byte_of_a_message_survives(store: &impl Store) -> Result<(), 
             account: romeo.clone(),
             message: message.clone(),
         };
-        store.append_offline(vec![append], 10).await?;
+        store
+            .append_offline(vec![append], OfflineLimit::NONE)
+            .await?;
         let last = store.read_offline(&romeo, 0, 10).await?.pop();
         assert_eq!(last.map(|queued| queued.message), Some(message));
     }
@@ -133,7 +143,7 @@ pub async fn a_full_queue_takes_no_more_until_there_is_room(
         append(&romeo, 2),
         append(&juliet, 3),
     ];
-    let appended = store.append_offline(messages, 2).await?;
+    let appended = store.append_offline(messages, at_most(2)).await?;
     let [
         Appended::At(first),
         Appended::At(_),
@@ -146,14 +156,16 @@ pub async fn a_full_queue_takes_no_more_until_there_is_room(
         )));
     };
     assert_eq!(
-        store.append_offline(vec![append(&juliet, 4)], 0).await?,
+        store
+            .append_offline(vec![append(&juliet, 4)], at_most(0))
+            .await?,
         [Appended::QueueFull]
     );
 
     store.remove_offline(&romeo, *first).await?;
     store.remove_offline(&romeo, *first).await?;
     let appended = store
-        .append_offline(vec![append(&romeo, 5), append(&romeo, 6)], 2)
+        .append_offline(vec![append(&romeo, 5), append(&romeo, 6)], at_most(2))
         .await?;
     assert!(
         matches!(appended.as_slice(), [Appended::At(_), Appended::QueueFull]),
@@ -163,12 +175,55 @@ pub async fn a_full_queue_takes_no_more_until_there_is_room(
     Ok(())
 }
 
+/// The limit on bytes holds for each queue, counts the records, and knows what was removed.
+pub async fn a_queue_holds_no_more_bytes_than_it_may(store: &impl Store) -> Result<(), StoreError> {
+    let romeo = account(store, "romeo@montague.example").await?;
+    let juliet = account(store, "juliet@capulet.example").await?;
+    let large = |account: &BareJid| {
+        let mut large = append(account, 1);
+        large.message.xml = vec![b'x'; 100_000];
+        large
+    };
+    let bytes = |append: Append| append.message.to_record().len() as u64;
+    let limit = OfflineLimit {
+        messages: usize::MAX,
+        bytes: bytes(large(&romeo)) + bytes(append(&romeo, 0)),
+    };
+    let messages = vec![
+        append(&romeo, 0),
+        large(&romeo),
+        append(&romeo, 2),
+        large(&juliet),
+        large(&juliet),
+    ];
+    let appended = store.append_offline(messages, limit).await?;
+    let [
+        Appended::At(first),
+        Appended::At(second),
+        Appended::QueueFull,
+        Appended::At(_),
+        Appended::QueueFull,
+    ] = appended.as_slice()
+    else {
+        return Err(StoreError::Corrupt(format!(
+            "the limit is not kept: {appended:?}"
+        )));
+    };
+    store.remove_offline(&romeo, *first).await?;
+    let again = store.append_offline(vec![large(&romeo)], limit).await?;
+    assert_eq!(again, [Appended::QueueFull]);
+    store.remove_offline(&romeo, *second).await?;
+    let again = store.append_offline(vec![large(&romeo)], limit).await?;
+    assert!(matches!(again.as_slice(), [Appended::At(_)]), "{again:?}");
+    Ok(())
+}
+
 /// Each message has its answer, in the order of the messages.
 pub async fn answers_to_appending_are_in_order(store: &impl Store) -> Result<(), StoreError> {
     let romeo = account(store, "romeo@montague.example").await?;
     let nobody = jid("nobody@montague.example");
     let messages = vec![append(&nobody, 0), append(&romeo, 1), append(&nobody, 2)];
-    let appended = store.append_offline(messages, 1).await?;
+    let appended = store.append_offline(messages, at_most(1)).await?;
     assert!(
         matches!(
             appended.as_slice(),
@@ -180,7 +235,7 @@ pub async fn answers_to_appending_are_in_order(store: &impl Store) -> Result<(),
         ),
         "{appended:?}"
     );
-    assert_eq!(store.append_offline(Vec::new(), 1).await?, []);
+    assert_eq!(store.append_offline(Vec::new(), at_most(1)).await?, []);
     Ok(())
 }
 

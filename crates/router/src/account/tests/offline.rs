@@ -174,6 +174,28 @@ fn a_full_queue_is_told_to_the_sender_by_step_3() {
 }
 
 #[test]
+fn a_queue_that_is_full_by_bytes_is_told_to_the_sender_by_step_3() {
+    let config = Config {
+        offline_bytes: 300,
+        ..Config::default()
+    };
+    let mut world = World::with(&["romeo", "juliet"], config);
+    world.login(ROMEO);
+    send(&mut world, 1);
+    assert!(world.received(ROMEO).is_empty());
+    let body = "x".repeat(300);
+    world.send(
+        ROMEO,
+        &format!("<message to='juliet@example.com' type='chat'><body>{body}</body></message>"),
+    );
+    let received = world.received(ROMEO);
+    assert!(
+        received[0].contains("<service-unavailable "),
+        "{received:?}"
+    );
+}
+
+#[test]
 fn a_store_that_fails_is_told_to_the_sender() {
     let mut world = world();
     send(&mut world, 1);

@@ -419,7 +419,7 @@ impl World {
     }
 
     fn ask(&mut self, account: &BareJid, change: &mut Change) -> Stored {
-        let limit = self.rules.config.offline_messages;
+        let limit = self.rules.config.offline_limit();
         match change {
             Change::Ask(asking) => match asking.outcome.take().unwrap().now_or_never() {
                 Some(outcome) => Stored::Outcome(Box::new(outcome)),

@@ -5,7 +5,8 @@ use rookery_stanza::BareJid;
 use rookery_storage::memory::MemoryStore;
 use rookery_storage::{
     AccountState, AccountStore, Append, Appended, Created, Credentials, DataStore, DataUpdate,
-    DataWritten, Datum, OfflineStore, Queued, RosterStore, RosterUpdate, StoreError, Term,
+    DataWritten, Datum, OfflineLimit, OfflineStore, Queued, RosterStore, RosterUpdate, StoreError,
+    Term,
 };
 use tokio::sync::watch;
 
@@ -136,7 +137,7 @@ impl OfflineStore for SlowStore {
     async fn append_offline(
         &self,
         messages: Vec<Append>,
-        limit: usize,
+        limit: OfflineLimit,
     ) -> Result<Vec<Appended>, StoreError> {
         self.opened().await;
         self.memory.append_offline(messages, limit).await
