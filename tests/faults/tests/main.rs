@@ -1,5 +1,5 @@
 //! What befalls a server process, and what its clients notice: kills, a full disk, a client that does not
-//! read, certificates that change, the order to end.
+//! read, certificates that change, a load balancer in front, the order to end.
 
 #![cfg(test)]
 
@@ -8,6 +8,7 @@ mod disk_full;
 mod kill;
 mod leaving;
 mod power_loss;
+mod proxies;
 mod shutdown;
 mod slow_reader;
 mod stage;
