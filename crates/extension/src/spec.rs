@@ -58,6 +58,8 @@ pub struct Spec {
     pub host_identities: &'static [Identity],
     /// Features of the host.
     pub host_features: &'static [&'static str],
+    /// Further features of hosts that allow them.
+    pub switched_host_features: fn(&Host) -> &'static [&'static str],
     /// Forms about the host, each of a kind of its own.
     pub host_forms: &'static [HostForm],
     /// Identities of an account.
@@ -76,6 +78,7 @@ impl Spec {
         standards: &[],
         host_identities: &[],
         host_features: &[],
+        switched_host_features: |_| &[],
         host_forms: &[],
         account_identities: &[],
         account_features: &[],

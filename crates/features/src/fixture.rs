@@ -9,11 +9,13 @@ use rookery_extension::{
     AccountView, Addressee, Answer, ContactKind, Contacts, Features, Host, IqContext, IqMethod,
     Kept, Order, Outcome, PresenceEvent, Registry, Relation, Verdict,
 };
-use rookery_lifecycle::Clock;
+use rookery_lifecycle::{Clock, TaskScope};
 use rookery_stanza::{BareJid, Jid, Stanza, StanzaError, ns};
 use rookery_storage::memory::MemoryStore;
 use rookery_storage::{AccountStore, Credentials, DataStore, ScramKeys};
 use rookery_xml::{Element, Limits, StreamNamespaces};
+
+use tokio::runtime::Handle;
 
 use crate::{Config, Parts, catalog};
 
@@ -106,6 +108,12 @@ impl Scene {
         let mut stanza = stanza(xml);
         let verdict = self.look(|view| filter(&self.features, &mut stanza, view));
         (verdict, stanza)
+    }
+
+    /// What the features make of a stanza that a client of juliet's sends to the host.
+    pub(crate) fn to_host(&self, xml: &str) -> Option<Result<Vec<Stanza>, StanzaError>> {
+        let stanza = stanza(xml);
+        self.look(|view| self.features.to_host(&stanza, &self.host, view))
     }
 
     /// Whether presence passes between juliet and this address.
@@ -233,16 +241,39 @@ pub(crate) fn parts() -> Parts {
     parts_on(store())
 }
 
-fn parts_on(store: Arc<MemoryStore>) -> Parts {
+pub(crate) fn parts_on(store: Arc<MemoryStore>) -> Parts {
     Parts {
         clock: Clock::system(),
+        accounts: accounts(store.clone()),
         store,
         metrics: rookery_telemetry::Registry::new(),
     }
 }
 
+/// What works with the accounts of the host. It hashes passwords as long as the caller's runtime lives; where
+/// there is none, never.
+fn accounts(store: Arc<MemoryStore>) -> rookery_auth::Accounts {
+    let runtime = Handle::try_current().unwrap_or_else(|_| {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .build()
+            .unwrap();
+        runtime.handle().clone()
+    });
+    let config = rookery_auth::Config::default();
+    let services = rookery_auth::Services {
+        store: store.clone(),
+        scope: TaskScope::new("test", runtime, 1),
+        clock: Clock::system(),
+        registry: rookery_telemetry::Registry::new(),
+        secret: [7; 32],
+    };
+    let authenticator = rookery_auth::Authenticator::new(&config, [], services);
+    let hosts = [montague().name().to_owned()];
+    rookery_auth::Accounts::new(&config, hosts, store, authenticator.hashing().clone())
+}
+
 /// A store that has juliet's account.
-fn store() -> Arc<MemoryStore> {
+pub(crate) fn store() -> Arc<MemoryStore> {
     let keys = || ScramKeys {
         salt: Vec::new(),
         iterations: 4096,
@@ -289,11 +320,16 @@ pub(crate) fn host_with_contacts() -> Host {
 fn host(contacts: Contacts) -> Host {
     Host {
         contacts,
-        ..Host::new(BareJid::parse("montague.lit").unwrap())
+        ..montague()
     }
 }
 
-fn juliet() -> BareJid {
+/// The host of the tests, about which nothing is known.
+pub(crate) fn montague() -> Host {
+    Host::new(BareJid::parse("montague.lit").unwrap())
+}
+
+pub(crate) fn juliet() -> BareJid {
     BareJid::parse("juliet@montague.lit").unwrap()
 }
 

@@ -10,14 +10,18 @@ pub mod contact_addresses;
 pub mod declared;
 pub mod disco;
 pub mod entity_time;
+pub mod extended_addressing;
 pub mod instant_messaging;
 pub mod last_activity;
+pub mod outage_status;
 pub mod ping;
 pub mod private_storage;
+pub mod registration;
 pub mod reports;
 pub mod session_request;
 pub mod software_version;
 pub mod support;
+pub mod user_search;
 pub mod vcard;
 pub mod vcard_avatar;
 
@@ -28,6 +32,7 @@ mod tests;
 
 use std::sync::Arc;
 
+use rookery_auth::Accounts;
 use rookery_extension::Feature;
 use rookery_lifecycle::Clock;
 use rookery_storage::Store;
@@ -54,6 +59,12 @@ pub struct Config {
     pub private_storage: private_storage::Config,
     /// What people tell about themselves.
     pub vcard: vcard::Config,
+    /// What clients may do to accounts.
+    pub registration: registration::Config,
+    /// Stanzas to many.
+    pub extended_addressing: extended_addressing::Config,
+    /// How users find each other.
+    pub user_search: user_search::Config,
 }
 
 /// A setting that cannot be used.
@@ -73,6 +84,8 @@ pub struct Parts {
     pub clock: Clock,
     /// Where accounts and their records are.
     pub store: Arc<dyn Store>,
+    /// What makes, changes and removes accounts.
+    pub accounts: Accounts,
     /// Where they register metrics.
     pub metrics: Registry,
 }
@@ -88,6 +101,9 @@ impl Default for Config {
             reports: reports::Config::default(),
             private_storage: private_storage::Config::default(),
             vcard: vcard::Config::default(),
+            registration: registration::Config::default(),
+            extended_addressing: extended_addressing::Config::default(),
+            user_search: user_search::Config::default(),
         }
     }
 }
@@ -101,7 +117,10 @@ impl Config {
         self.blocking.validate()?;
         self.reports.validate()?;
         self.private_storage.validate()?;
-        self.vcard.validate()
+        self.vcard.validate()?;
+        self.registration.validate()?;
+        self.extended_addressing.validate()?;
+        self.user_search.validate()
     }
 }
 
@@ -151,6 +170,13 @@ pub fn catalog(config: &Config, parts: &Parts) -> Vec<Box<dyn Feature>> {
         Box::new(vcard::VCard::new(&config.vcard, &records)),
         Box::new(vcard_avatar::VCardAvatar),
         Box::new(last_activity::LastActivity::new(parts.clock.clone())),
+        Box::new(registration::Registration::new(&config.registration, parts)),
+        Box::new(extended_addressing::ExtendedAddressing::new(
+            &config.extended_addressing,
+            parts,
+        )),
+        Box::new(user_search::UserSearch::new(&config.user_search, parts)),
+        Box::new(outage_status::OutageStatus),
     ];
     for spec in declared::SPECS {
         features.push(Box::new(*spec));

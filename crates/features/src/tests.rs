@@ -11,12 +11,13 @@ use crate::fixture::Scene;
 use crate::{Config, catalog, disco, ping};
 
 /// Features of hosts that are not the namespace of a request to them, with the feature that declares them.
-const WITHOUT_REQUEST: [(&str, &str); 5] = [
+const WITHOUT_REQUEST: [(&str, &str); 6] = [
     (ns::CAPS, "caps"),
     (ns::OFFLINE, "offline"),
     ("urn:xmpp:blocking", "blocking"),
     ("urn:xmpp:reporting:1", "reports"),
     ("jabber:iq:private", "private_storage"),
+    ("http://jabber.org/protocol/address", "extended_addressing"),
 ];
 
 fn standards(specs: &[Spec]) -> impl Iterator<Item = &'static Standard> {

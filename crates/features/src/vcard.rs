@@ -15,15 +15,15 @@ use rookery_xml::Element;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::ConfigError;
 use crate::account_records::{AccountRecords, StoredElement, refusal};
 use crate::vcard_avatar::{self, PhotoHash};
+use crate::{ConfigError, user_search};
 
 /// The namespace of vCards, which is also the feature.
 pub(crate) const NAMESPACE: &str = "vcard-temp";
 
 /// The kind of the record; an account has one.
-const KIND: &str = "vcard";
+pub(crate) const KIND: &str = "vcard";
 
 /// `[features.vcard]`: what people tell about themselves (XEP-0054), a photo among it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -121,11 +121,12 @@ fn write(vcard: Element) -> DataWrite {
     if vcard.children().next().is_none() {
         return DataWrite::Remove { kind, name };
     }
+    let terms = user_search::terms(&vcard);
     DataWrite::Put {
         kind,
         name,
         value: StoredElement(vcard).to_record(),
-        terms: Vec::new(),
+        terms,
     }
 }
 

@@ -9,9 +9,15 @@ use rookery_xml::Element;
 /// What a host answers to disco#info, with its forms (XEP-0128).
 pub(crate) fn of_host(host: &Host, features: &Features) -> Element {
     let specs = features.specs();
+    let allowed = specs
+        .iter()
+        .flat_map(|spec| (spec.switched_host_features)(host));
     let mut info = of(
         specs.iter().flat_map(|spec| spec.host_identities),
-        specs.iter().flat_map(|spec| spec.host_features),
+        specs
+            .iter()
+            .flat_map(|spec| spec.host_features)
+            .chain(allowed),
     );
     let forms = specs.iter().flat_map(|spec| spec.host_forms);
     for form in forms.filter_map(|form| form(host)) {

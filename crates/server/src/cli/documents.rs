@@ -3,9 +3,10 @@
 use std::fmt::Write;
 use std::sync::Arc;
 
+use rookery_auth::{Accounts, Authenticator, Services};
 use rookery_extension::Features;
 use rookery_features::support;
-use rookery_lifecycle::Clock;
+use rookery_lifecycle::{Clock, TaskScope};
 use rookery_storage::memory::MemoryStore;
 use rookery_telemetry::{Description, Kind, Registry};
 use rookery_web::process;
@@ -103,12 +104,28 @@ pub(super) fn doap() -> Result<String, Failure> {
 }
 
 fn features() -> Result<Features, StartError> {
-    let parts = rookery_features::Parts {
-        clock: Clock::system(),
-        store: Arc::new(MemoryStore::new()),
-        metrics: Registry::new(),
+    // Nothing runs on it: features are asked what they are, and nothing else.
+    let runtime = tokio::runtime::Builder::new_current_thread().build();
+    let runtime = runtime.map_err(StartError::Threads)?;
+    let (config, clock, metrics) = (Config::default(), Clock::system(), Registry::new());
+    let store = Arc::new(MemoryStore::new());
+    let services = Services {
+        store: store.clone(),
+        scope: TaskScope::new("documents", runtime.handle().clone(), 1),
+        clock: clock.clone(),
+        registry: metrics.clone(),
+        secret: [0; 32],
     };
-    run::features(&Config::default(), &parts)
+    let hashing = Authenticator::new(&config.auth, [], services)
+        .hashing()
+        .clone();
+    let parts = rookery_features::Parts {
+        clock,
+        accounts: Accounts::new(&config.auth, [], store.clone(), hashing),
+        store,
+        metrics,
+    };
+    run::features(&config, &parts)
 }
 
 /// All metrics, in the order of their names.

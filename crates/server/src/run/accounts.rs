@@ -54,19 +54,20 @@ impl Accounts<'_> {
         authenticator: &Authenticator,
         sessions: Option<Arc<dyn Sessions>>,
     ) -> Operations {
-        let names: Vec<String> = self
-            .hosts
-            .iter()
-            .map(|host| host.name().to_owned())
-            .collect();
+        let accounts = self.accounts(authenticator);
+        Operations::new(accounts, self.names(), sessions, self.registry)
+    }
+
+    /// What makes, changes and removes accounts.
+    pub fn accounts(&self, authenticator: &Authenticator) -> rookery_auth::Accounts {
         let hashing = authenticator.hashing().clone();
-        let accounts = rookery_auth::Accounts::new(
-            &self.config.auth,
-            names.clone(),
-            self.store.clone(),
-            hashing,
-        );
-        Operations::new(accounts, names, sessions, self.registry)
+        let store = self.store.clone();
+        rookery_auth::Accounts::new(&self.config.auth, self.names(), store, hashing)
+    }
+
+    fn names(&self) -> Vec<String> {
+        let names = self.hosts.iter().map(|host| host.name().to_owned());
+        names.collect()
     }
 }
 

@@ -120,10 +120,13 @@ impl Node {
         let store = ground.store().await?;
         watch.lap(Phase::Store);
         let arbiters = ground.threads()?;
-        let features = ground.features(store.clone())?;
+        let accounts = ground.accounts(store.clone())?;
+        let authenticator = accounts.authenticator();
+        let features = ground.features(store.clone(), accounts.accounts(&authenticator))?;
         let router = ground.router(features.clone(), store.clone(), &arbiters);
         watch.lap(Phase::Runtime);
-        let (authenticator, operations) = ground.accounts(store.clone(), router.clone())?;
+        let sessions: Arc<dyn Sessions> = Arc::new(SessionsOf(router.clone()));
+        let operations = accounts.operations(&authenticator, Some(sessions));
         let listening =
             ground.clients(&arbiters, authenticator, &certificates, features, &router)?;
         ground.administrators(operations.clone())?;
@@ -320,10 +323,15 @@ impl Ground {
     }
 
     /// Everything that is a feature, installed.
-    fn features(&self, store: Arc<EmbeddedStore>) -> Result<Features, StartError> {
+    fn features(
+        &self,
+        store: Arc<EmbeddedStore>,
+        accounts: rookery_auth::Accounts,
+    ) -> Result<Features, StartError> {
         let parts = rookery_features::Parts {
             clock: self.clock.clone(),
             store,
+            accounts,
             metrics: self.registry.clone(),
         };
         features(&self.config, &parts)
@@ -342,23 +350,15 @@ impl Ground {
         Router::start(parts, &arbiters.handles())
     }
 
-    fn accounts(
-        &self,
-        store: Arc<EmbeddedStore>,
-        router: Router,
-    ) -> Result<(Authenticator, Operations), StartError> {
-        let accounts = Accounts {
+    fn accounts(&self, store: Arc<EmbeddedStore>) -> Result<Accounts<'_>, StartError> {
+        Ok(Accounts {
             config: &self.config,
             hosts: &self.hosts,
             store,
             runtime: &self.control,
             registry: &self.registry,
             secret: self.directory.secret()?,
-        };
-        let authenticator = accounts.authenticator();
-        let sessions: Arc<dyn Sessions> = Arc::new(SessionsOf(router));
-        let operations = accounts.operations(&authenticator, Some(sessions));
-        Ok((authenticator, operations))
+        })
     }
 
     fn clients(
