@@ -36,6 +36,13 @@ pub struct Config {
     /// Stanzas that wait for one account while its data is read or written. Further ones are answered
     /// with `resource-constraint`.
     pub waiting_stanzas: usize,
+    /// Bytes of the stanzas that wait for one account while its data is read or written. Further ones are
+    /// answered with `resource-constraint`.
+    pub waiting_bytes: usize,
+    /// Bytes of presence, answers and errors that wait at one arbiter for another one whose queue is full.
+    /// What would exceed this is dropped, and counted; messages and requests never wait there, but are
+    /// answered with `resource-constraint`.
+    pub waiting_parcel_bytes: usize,
     /// Accounts without a session that each arbiter keeps in memory.
     pub idle_accounts: usize,
 }
@@ -90,6 +97,8 @@ impl Default for Config {
             offline_messages: 1000,
             offline_bytes: 4 * 1024 * 1024,
             waiting_stanzas: 1000,
+            waiting_bytes: 2 * 1024 * 1024,
+            waiting_parcel_bytes: 64 * 1024 * 1024,
             idle_accounts: 10_000,
         }
     }

@@ -102,6 +102,14 @@ impl Input {
         }
     }
 
+    /// About how many bytes of memory its stanza takes.
+    pub(crate) fn size(&self) -> usize {
+        match self {
+            Self::Sent { stanza, .. } | Self::Received(stanza) => stanza.size(),
+            _ => 0,
+        }
+    }
+
     /// A copy of what has to be answered even if the account fails on it; cheap, since a stanza shares its
     /// payload.
     pub(crate) fn answerable(&self) -> Option<Self> {

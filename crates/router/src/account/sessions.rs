@@ -15,6 +15,9 @@ const SHARED_LIMIT: usize = 1000;
 /// Deliveries that wait for a session to unbind; further ones are returned to their senders.
 const HELD_LIMIT: usize = 1000;
 
+/// Bytes of the deliveries that wait for a session to unbind.
+const HELD_BYTES: usize = 1024 * 1024;
+
 /// Questions that one client may leave unanswered.
 const QUESTIONS: usize = 4;
 
@@ -34,9 +37,16 @@ pub(crate) struct Session {
     /// Whom it sent directed presence (RFC 6121 §4.6).
     shared: BTreeSet<Jid>,
     /// What came for it since it takes nothing more; it will unbind.
-    held: Option<Vec<Delivery>>,
+    held: Option<Box<Held>>,
     /// What features have to do with it; few sessions have any.
     dialogue: Option<Box<Dialogue>>,
+}
+
+/// Deliveries that wait until a session has unbound.
+#[derive(Debug, Default)]
+struct Held {
+    deliveries: Vec<Delivery>,
+    bytes: usize,
 }
 
 /// What features have to do with a session.
@@ -92,7 +102,7 @@ impl Session {
         // What is still in the store is read again for the next session.
         match delivery.stanza.kind {
             _ if delivery.position.is_some() => {}
-            Kind::Message(_) | Kind::Iq(_) if held.len() < HELD_LIMIT => held.push(delivery),
+            Kind::Message(_) | Kind::Iq(_) if held.has_room(&delivery) => held.push(delivery),
             Kind::Message(_) | Kind::Iq(_) => {
                 if let Kind::Message(_) = delivery.stanza.kind {
                     out.push(Effect::Accepted);
@@ -124,12 +134,16 @@ impl Session {
 
     /// Keeps back what the session refused.
     pub(crate) fn hold_back(&mut self, batch: Vec<Delivery>) {
-        self.held.get_or_insert_default().extend(batch);
+        let held = self.held.get_or_insert_default();
+        for delivery in batch {
+            held.push(delivery);
+        }
     }
 
     /// What was kept back.
     pub(crate) fn take_held(&mut self) -> Vec<Delivery> {
-        self.held.take().unwrap_or_default()
+        let held = self.held.take().unwrap_or_default();
+        held.deliveries
     }
 
     /// The priority of an available resource.
@@ -199,6 +213,20 @@ impl Session {
     /// Whether it sent directed presence to this address, or to its account.
     pub(crate) fn shares_with(&self, jid: &Jid) -> bool {
         self.shared.contains(jid.as_str()) || self.shared.contains(jid.bare_str())
+    }
+}
+
+// === impl Held ===
+
+impl Held {
+    fn has_room(&self, delivery: &Delivery) -> bool {
+        let bytes = self.bytes.saturating_add(delivery.stanza.size());
+        self.deliveries.len() < HELD_LIMIT && bytes <= HELD_BYTES
+    }
+
+    fn push(&mut self, delivery: Delivery) {
+        self.bytes += delivery.stanza.size();
+        self.deliveries.push(delivery);
     }
 }
 

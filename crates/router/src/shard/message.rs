@@ -105,6 +105,22 @@ pub(crate) struct CloseAccount(pub(crate) BareJid, pub(crate) Close);
 #[rtype(result = "usize")]
 pub(crate) struct CountSessions;
 
+/// About how many bytes of memory an address takes.
+const ADDRESS: usize = 100;
+
+// === impl Content ===
+
+impl Content {
+    /// About how many bytes of memory it takes.
+    pub(crate) fn size(&self) -> usize {
+        match self {
+            Self::One(stanza) => stanza.size(),
+            Self::Many(stanza, to) => stanza.size() + to.len() * ADDRESS,
+            Self::Probe(_, to) => to.len() * ADDRESS,
+        }
+    }
+}
+
 impl From<Stanza> for Content {
     fn from(stanza: Stanza) -> Self {
         Self::One(stanza)

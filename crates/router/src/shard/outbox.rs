@@ -95,14 +95,18 @@ impl HomeShard {
 
     fn hop_refused(&mut self, index: usize, parcels: Vec<Parcel>) {
         self.outbox.is_waiting = true;
-        let mut waiting = Vec::new();
+        let limit = self.rules.config.waiting_parcel_bytes;
+        let (mut waiting, mut bytes) = (Vec::new(), 0_usize);
         for parcel in parcels {
             match parcel.content {
                 Content::One(stanza) if is_answerable(stanza.kind) => {
                     let error = Condition::ResourceConstraint.into();
                     self.bounce(&stanza, &error, parcel.permit.as_ref());
                 }
-                _ if waiting.len() < WAITING_PARCELS => waiting.push(parcel),
+                _ if waiting.len() < WAITING_PARCELS && bytes < limit => {
+                    bytes = bytes.saturating_add(parcel.content.size());
+                    waiting.push(parcel);
+                }
                 Content::One(stanza) => match stanza.kind {
                     Kind::Message(_) => self.metrics.lose(Lost::Overflow),
                     kind => self.metrics.settle(kind, Outcome::Dropped),

@@ -13,12 +13,19 @@ pub(super) type Waiting = (Input, Option<Permit>);
 /// A step that waits for the store, with the credit of whoever caused it.
 pub(super) type Held = Vec<(Step, Option<Permit>)>;
 
+/// Inputs that wait, and how many bytes of stanzas they are.
+#[derive(Debug, Default)]
+pub(super) struct Inputs {
+    list: VecDeque<Waiting>,
+    bytes: usize,
+}
+
 /// An account, and what waits for it while the store works.
 #[derive(Debug)]
 pub(super) struct Slot {
     pub(super) account: Account,
     pub(super) busy: Option<Busy>,
-    pub(super) waiting: VecDeque<Waiting>,
+    pub(super) waiting: Inputs,
     /// Its data are to be read again.
     pub(super) stale: bool,
     /// When it was last found to be idle, in unix milliseconds.
@@ -34,6 +41,47 @@ pub(super) enum Busy {
     Writing(Held),
 }
 
+// === impl Inputs ===
+
+impl Inputs {
+    /// Whether there is room for one more, of at most so many inputs and bytes. One that is larger than all
+    /// of the room may still wait alone.
+    pub(super) fn has_room(&self, input: &Input, inputs: usize, bytes: usize) -> bool {
+        let fits = self.bytes.saturating_add(input.size()) <= bytes || self.list.is_empty();
+        fits && self.list.len() < inputs
+    }
+
+    pub(super) fn push_back(&mut self, waiting: Waiting) {
+        self.bytes += waiting.0.size();
+        self.list.push_back(waiting);
+    }
+
+    pub(super) fn push_front(&mut self, waiting: Waiting) {
+        self.bytes += waiting.0.size();
+        self.list.push_front(waiting);
+    }
+
+    pub(super) fn pop_front(&mut self) -> Option<Waiting> {
+        let waiting = self.list.pop_front()?;
+        self.bytes = self.bytes.saturating_sub(waiting.0.size());
+        Some(waiting)
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.list.is_empty()
+    }
+
+    /// Takes all of them.
+    pub(super) fn take(&mut self) -> VecDeque<Waiting> {
+        std::mem::take(self).list
+    }
+
+    /// Gives memory back that an earlier crowd needed.
+    pub(super) fn shrink(&mut self) {
+        self.list.shrink_to(0);
+    }
+}
+
 // === impl Slot ===
 
 impl Slot {
@@ -42,7 +90,7 @@ impl Slot {
         Self {
             account: Account::new(account),
             busy: None,
-            waiting: VecDeque::new(),
+            waiting: Inputs::default(),
             stale: true,
             idle_since: 0,
         }

@@ -21,7 +21,6 @@ const BATCH: usize = 256;
 impl HomeShard {
     /// Something happens to an account: it is handled now, or waits while the store works for the account.
     pub(super) fn input(&mut self, account: BareJid, input: Input, permit: Option<Permit>) {
-        let limit = self.rules.config.waiting_stanzas;
         let slot = match self.slots.entry(account) {
             Entry::Occupied(entry) => {
                 if entry.get().busy.is_none() {
@@ -40,7 +39,9 @@ impl HomeShard {
                 return self.work(&account, None, Held::new());
             }
         };
-        if slot.waiting.len() >= limit && input.may_be_refused() {
+        let config = &self.rules.config;
+        let (stanzas, bytes) = (config.waiting_stanzas, config.waiting_bytes);
+        if input.may_be_refused() && !slot.waiting.has_room(&input, stanzas, bytes) {
             self.metrics.rejected.of(Queue::Account).increment();
             return self.refuse(input, Condition::ResourceConstraint, permit.as_ref());
         }
@@ -104,7 +105,7 @@ impl HomeShard {
                 self.slots.remove(account.as_str());
             }
         } else {
-            slot.waiting.shrink_to(0);
+            slot.waiting.shrink();
         }
     }
 
@@ -269,7 +270,7 @@ impl HomeShard {
         };
         let mut steps = Held::new();
         let mut refused = Vec::new();
-        for (input, permit) in std::mem::take(&mut slot.waiting) {
+        for (input, permit) in slot.waiting.take() {
             if input.may_be_refused() {
                 refused.push((input, permit));
             } else {

@@ -315,6 +315,28 @@ fn what_the_last_session_returns_is_kept_in_order_with_what_came_after() {
 }
 
 #[test]
+fn the_bytes_that_wait_for_a_session_to_unbind_are_bounded_and_none_is_lost() {
+    let mut world = world();
+    world.login(BALCONY);
+    world.refuse(BALCONY, Refusal::Busy);
+    let body = "x".repeat(100_000);
+    for _ in 0..15 {
+        world.send(
+            ROMEO,
+            &format!("<message to='{BALCONY}' type='chat'><body>{body}</body></message>"),
+        );
+    }
+    let refused = world.received(ROMEO);
+    assert_eq!(refused.len(), 5, "a mebibyte waits");
+    assert!(refused[0].contains("<resource-constraint "));
+    world.disconnect(BALCONY, vec![]);
+    world.connect(CHAMBER);
+    world.send(CHAMBER, "<presence/>");
+    let received = world.received(CHAMBER).join("");
+    assert!(received.contains(&body));
+}
+
+#[test]
 fn a_request_that_was_not_delivered_is_answered() {
     let mut world = world();
     world.login(BALCONY);

@@ -120,6 +120,34 @@ fn what_waits_for_one_account_is_bounded_and_the_rest_is_answered() {
 }
 
 #[test]
+fn the_bytes_that_wait_for_one_account_are_bounded_and_one_stanza_may_always_wait() {
+    run(async {
+        let net = Net::new(Config {
+            waiting_bytes: 1000,
+            ..Config::default()
+        })
+        .await;
+        let mut romeo = net.connect(&net.account(0, 0), "orchard").await;
+        let away = net.account(1, 0);
+        net.store.close();
+        let large = |to: &str| {
+            let body = "x".repeat(2000);
+            format!("<message to='{to}' type='chat'><body>{body}</body></message>")
+        };
+        for _ in 0..3 {
+            net.submit(&romeo, &[&large(away.as_str())]);
+        }
+        net.submit(&romeo, &[&chat(away.as_str(), 1)]);
+        for _ in 0..3 {
+            assert!(romeo.next().await.contains("<resource-constraint "));
+        }
+        net.store.open();
+        net.is_settled().await;
+        assert_eq!(net.store.kept(&away).await, 1);
+    });
+}
+
+#[test]
 fn a_store_that_fails_is_told_to_senders_and_to_clients_that_bind() {
     run(async {
         let net = Net::new(Config::default()).await;
