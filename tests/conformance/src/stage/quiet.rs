@@ -1,5 +1,7 @@
 //! Waits until nothing is on its way any more, without waiting for time.
 
+use std::collections::BTreeMap;
+
 use rookery_xml::Element;
 
 use crate::actor::Attention;
@@ -35,39 +37,103 @@ impl Stage<'_> {
                 // Whoever is gone shows it when listened to.
                 drop(self.say(name, questions.as_bytes()).await);
             }
-            for (name, _) in &present {
-                let answers = accounts.len() + present.len();
-                self.hear_answers(name, &mark, answers).await?;
+            // How many messages each client has yet to get.
+            let clients = present.iter().map(|(_, jid)| (jid.clone(), present.len()));
+            let mut messages: BTreeMap<String, usize> = clients.collect();
+            for (name, jid) in &present {
+                let answers = accounts.len();
+                self.hear_answers(name, jid, &mark, answers, &mut messages)
+                    .await?;
+            }
+            for (name, jid) in &present {
+                self.hear_messages(name, jid, &mark, &mut messages).await?;
             }
         }
         Ok(())
     }
 
-    async fn hear_answers(&mut self, name: &str, mark: &str, answers: usize) -> Result<(), Mishap> {
-        let mut left = answers;
-        let is_answer = |element: &Element| {
-            let id = element.attribute("id").unwrap_or_default();
-            if !id.starts_with(mark) || element.attribute("type") == Some("get") {
-                return if id.starts_with(STAGE) {
-                    Attention::Drop
-                } else {
-                    Attention::Keep
-                };
+    /// Listens until all accounts have answered. A message that its client is not to have has come back by
+    /// then: its account was asked after it.
+    async fn hear_answers(
+        &mut self,
+        name: &str,
+        jid: &str,
+        mark: &str,
+        mut answers: usize,
+        messages: &mut BTreeMap<String, usize>,
+    ) -> Result<(), Mishap> {
+        let is_last = |element: &Element| {
+            if !is_of_round(element, mark) {
+                return attention(element);
             }
-            let is_bounced =
-                element.name() == "message" && element.attribute("type") == Some("error");
-            left -= usize::from(!is_bounced);
-            if left == 0 {
+            match element.name() {
+                "message" => count_message(element, jid, messages),
+                _ => answers -= 1,
+            }
+            if answers == 0 {
                 Attention::Done
             } else {
                 Attention::Drop
             }
         };
-        self.actor(name)?.listen_for(is_answer).await
+        self.actor(name)?.listen_for(is_last).await
+    }
+
+    /// Listens until the client has all messages that did not come back.
+    async fn hear_messages(
+        &mut self,
+        name: &str,
+        jid: &str,
+        mark: &str,
+        messages: &mut BTreeMap<String, usize>,
+    ) -> Result<(), Mishap> {
+        let has_all = |messages: &BTreeMap<String, usize>| messages.get(jid) == Some(&0);
+        if has_all(messages) {
+            return Ok(());
+        }
+        let is_last = |element: &Element| {
+            if !is_of_round(element, mark) {
+                return attention(element);
+            }
+            count_message(element, jid, messages);
+            if has_all(messages) {
+                Attention::Done
+            } else {
+                Attention::Drop
+            }
+        };
+        self.actor(name)?.listen_for(is_last).await
     }
 }
 
-/// An IQ to each account and a message to each client.
+/// Whether it is a message or an answer of this round.
+fn is_of_round(element: &Element, mark: &str) -> bool {
+    let id = element.attribute("id").unwrap_or_default();
+    id.starts_with(mark) && element.attribute("type") != Some("get")
+}
+
+/// What is done with anything else: the scene does not see what other rounds brought.
+fn attention(element: &Element) -> Attention {
+    let id = element.attribute("id").unwrap_or_default();
+    if id.starts_with(STAGE) {
+        Attention::Drop
+    } else {
+        Attention::Keep
+    }
+}
+
+/// A message has come to `jid`: one that it has to get, or one that came back from where it does not arrive.
+fn count_message(message: &Element, jid: &str, messages: &mut BTreeMap<String, usize>) {
+    let arrives = match message.attribute("type") {
+        Some("error") => message.attribute("from").unwrap_or_default(),
+        _ => jid,
+    };
+    if let Some(left) = messages.get_mut(arrives) {
+        *left = left.saturating_sub(1);
+    }
+}
+
+/// A message to each client, and an IQ to each account.
 fn questions(mark: &str, accounts: &[String], present: &[(String, String)]) -> String {
     let ping = "<ping xmlns='urn:xmpp:ping'/>";
     let to_account = |(index, jid): (usize, &String)| {
@@ -77,5 +143,5 @@ fn questions(mark: &str, accounts: &[String], present: &[(String, String)]) -> S
         format!("<message id='{mark}m' to='{jid}'><stage xmlns='urn:stage'/></message>")
     };
     let accounts = accounts.iter().enumerate().map(to_account);
-    accounts.chain(present.iter().map(to_client)).collect()
+    present.iter().map(to_client).chain(accounts).collect()
 }
