@@ -14,6 +14,7 @@ test: ## install what the tests need, then run all of them, cheap ones first
 	cargo test --workspace --lib --bins
 	cargo test --workspace --doc
 	cargo test --workspace --test '*'
+	fuzz/run 5
 
 check: ## everything that must hold besides the tests
 	.ci/setup check

@@ -48,15 +48,26 @@ const USUAL: &str = "rookery.toml";
 pub fn load(sources: &Sources) -> Result<Loaded, Problems> {
     let usual = || Some(PathBuf::from(USUAL)).filter(|path| path.exists());
     let file = sources.file.clone().or_else(usual);
+    let config = match &file {
+        Some(path) => {
+            let text = text(path).map_err(|problem| Problems(vec![problem]))?;
+            parse(&path.display().to_string(), &text, &sources.variables)?
+        }
+        None => parse("", "", &sources.variables)?,
+    };
+    Ok(Loaded { config, file })
+}
+
+/// Reads the text of a file of this name, lays the environment over it, and checks the whole.
+///
+/// # Errors
+/// All problems at once.
+pub fn parse(name: &str, text: &str, variables: &[(String, String)]) -> Result<Config, Problems> {
     let keys = Keys::new();
     let mut draft = Draft::default();
-    if let Some(path) = &file {
-        let text = text(path).map_err(|problem| Problems(vec![problem]))?;
-        file::read(&keys, &path.display().to_string(), &text, &mut draft);
-    }
-    environment::read(&keys, &sources.variables, &mut draft);
-    let config = draft.finish()?;
-    Ok(Loaded { config, file })
+    file::read(&keys, name, text, &mut draft);
+    environment::read(&keys, variables, &mut draft);
+    draft.finish()
 }
 
 fn text(path: &Path) -> Result<String, Problem> {

@@ -18,7 +18,7 @@ mod sections;
 mod tests;
 
 pub use keys::{Key, Keys, Kind, Section};
-pub use load::{Loaded, Sources, load};
+pub use load::{Loaded, Sources, load, parse};
 pub use problem::{Origin, Problem, Problems};
 pub use sections::{
     Config, Contact, Host, HttpListener, Listeners, Runtime, Shutdown, Store, StoreKind,
