@@ -101,3 +101,23 @@ async fn hears_later_what_was_said_while_it_was_away() {
 async fn is_told_what_the_server_and_others_are_and_can_do() {
     play("questions.py", "scene").await;
 }
+
+#[tokio::test]
+async fn keeps_out_whom_it_blocks() {
+    play("keeping.py", "blocking").await;
+}
+
+#[tokio::test]
+async fn shows_its_vcard_and_its_photo() {
+    play("keeping.py", "vcards").await;
+}
+
+#[tokio::test]
+async fn finds_its_bookmarks_again() {
+    play("keeping.py", "private_data").await;
+}
+
+#[tokio::test]
+async fn tells_its_friends_when_it_left() {
+    play("keeping.py", "leaving").await;
+}
