@@ -21,8 +21,8 @@ GROUP = Group("chat", 200, 0)
 SHORT, LONG = 1, 6
 #: Functions of the allocator that give memory out.
 ALLOCATES = re.compile(r"^mi_(m|z|c|re)alloc")
-#: How an actor takes a message.
-HANDLES = re.compile(r"as actix::handler::Handler<(.*)>>::handle$")
+#: How an actor takes a message out of its mailbox.
+TAKES = "EnvelopeProxy<A>>::handle"
 
 
 class Watched(Rookery):
@@ -100,8 +100,8 @@ def calls(text: str) -> Counter:
             count = int(value.split()[0])
             if ALLOCATES.match(called) and not caller.startswith(("mi_", "_mi_")):
                 counts["allocations"] += count
-            if handled := HANDLES.search(called):
-                counts[f"× {handled.group(1).split('::')[-1]}"] += count
+            if called.endswith(TAKES):
+                counts["messages to actors"] += count
         elif line.startswith(("summary:", "totals:")):
             counts["instructions"] = int(line.split()[1])
     return counts

@@ -58,7 +58,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--servers", type=lambda text: text.split(","), default=list(SERVERS),
                         help=f"some of {','.join(SERVERS)}")
     parser.add_argument("--only", action="append", metavar="WORDS", help="only scenarios with these words in their names")
-    parser.add_argument("--no-build", action="store_true", help="take target/release as it is")
+    parser.add_argument("--no-build", action="store_true", help="take what was built before, from target or CARGO_TARGET_DIR")
     parser.add_argument("--json", metavar="FILE", help="write all reports there")
     options = parser.parse_args()
     unknown = [name for name in options.servers if name not in SERVERS]

@@ -12,8 +12,9 @@ from accounts import ITERATIONS, Group, write_prosody
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
-BINARY = ROOT / "target/release/rookery"
-RELAY = ROOT / "target/release/examples/relay"
+RELEASE = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")) / "release"
+BINARY = RELEASE / "rookery"
+RELAY = RELEASE / "examples/relay"
 EXAMPLE = ROOT / "deploy/config/rookery.example.toml"
 
 
