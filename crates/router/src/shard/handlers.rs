@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use actix::{Actor, AsyncContext, Context, Handler};
+use rookery_delivery::SessionId;
 use rookery_stanza::Condition;
 
 use super::message::{Loaded, Replied, Written};
@@ -175,8 +176,10 @@ impl Handler<CloseAll> for HomeShard {
     type Result = ();
 
     fn handle(&mut self, close: CloseAll, _: &mut Self::Context) {
-        for port in self.ports.values() {
-            port.port.close(close.0);
+        let waiting = self.binding.keys();
+        let sessions: Vec<SessionId> = self.ports.keys().chain(waiting).copied().collect();
+        for session in sessions {
+            self.close(session, close.0);
         }
     }
 }

@@ -64,6 +64,8 @@ pub(crate) struct HomeShard {
     outbox: Outbox,
     /// What is still to be done before the message in hand is handled.
     todo: VecDeque<Todo>,
+    /// Sessions that were asked to end and have not ended yet.
+    closing: HashMap<SessionId, Close>,
     /// Accounts whose sessions end when everything in hand has been handed over.
     ending: Vec<(BareJid, Close)>,
     /// Sessions that have until then to unbind, in that order.
@@ -121,6 +123,7 @@ impl HomeShard {
             binding: HashMap::new(),
             outbox: Outbox::default(),
             todo: VecDeque::new(),
+            closing: HashMap::new(),
             ending: Vec::new(),
             expiring: VecDeque::new(),
             now: 0,
@@ -128,8 +131,15 @@ impl HomeShard {
         }
     }
 
-    /// Lets sessions go that had their time to unbind, and accounts that nobody needs.
+    /// Lets sessions go that had their time to unbind, asks those again that shall end, and lets accounts go
+    /// that nobody needs.
     fn tick(&mut self) {
+        self.closing.retain(|session, _| {
+            self.ports.contains_key(session) || self.binding.contains_key(session)
+        });
+        for (session, reason) in std::mem::take(&mut self.closing) {
+            self.close(session, reason);
+        }
         let now = self.clock.now();
         while let Some((until, ..)) = self.expiring.front()
             && *until <= now
@@ -162,11 +172,15 @@ impl HomeShard {
             }
             self.hand_over();
             self.send_hops();
+            // Whatever is still on its way to a session that is to end comes first.
+            if !self.todo.is_empty() {
+                continue;
+            }
+            if self.ending.is_empty() {
+                return;
+            }
             for (account, reason) in std::mem::take(&mut self.ending) {
                 self.close_account(&account, reason);
-            }
-            if self.todo.is_empty() {
-                return;
             }
         }
     }

@@ -17,18 +17,14 @@ impl HomeShard {
         match effect {
             Effect::Deliver(session, delivery) => self.deliver(account, session, delivery),
             Effect::Bound(session, jid) => self.bound(Some(account), session, jid),
-            Effect::Close(session, reason) => {
-                if let Some(port) = self.ports.get(&session) {
-                    port.port.close(reason);
-                }
-            }
-            // Not before what the account was told has been handed over.
+            Effect::Close(session, reason) => self.close(session, reason),
             Effect::Return(session, stanza, error) => {
                 if let Some(reply) = self.error_reply(&stanza, &error) {
                     self.metrics.settle(reply.kind, Outcome::Local);
                     self.deliver(account, session, reply.into());
                 }
             }
+            // Not before what the account was told has been handed over.
             Effect::End(reason) => self.ending.push((account.clone(), reason)),
             Effect::Expire(session) => {
                 let until = self.clock.now() + UNBIND_TIME;
@@ -215,16 +211,24 @@ impl HomeShard {
     /// Asks all sessions of an account to end, those that wait for a resource too, and has its data read
     /// again before they are used again.
     pub(super) fn close_account(&mut self, account: &BareJid, reason: Close) {
-        for port in self.ports.values().filter(|port| port.account == *account) {
-            port.port.close(reason);
-        }
         let Some(slot) = self.slots.get_mut(account.as_str()) else {
             return;
         };
         slot.stale = true;
-        let (_, waiting) = slot.account.session_ids();
-        for port in waiting.iter().filter_map(|id| self.binding.get(id)) {
-            port.port.close(reason);
+        let (bound, waiting) = slot.account.session_ids();
+        for session in bound.into_iter().chain(waiting) {
+            self.close(session, reason);
+        }
+    }
+
+    /// Asks a session to end, which is bound or waits for a resource. One whose mailbox is full does not hear
+    /// of it: it is asked again until it has ended.
+    pub(super) fn close(&mut self, session: SessionId, reason: Close) {
+        let bound = self.ports.get(&session).map(|bound| &bound.port);
+        let waiting = || self.binding.get(&session).map(|waiting| &waiting.port);
+        if let Some(port) = bound.or_else(waiting) {
+            port.close(reason);
+            self.closing.entry(session).or_insert(reason);
         }
     }
 

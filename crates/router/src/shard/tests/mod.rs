@@ -311,6 +311,27 @@ fn sessions_are_counted_closed_and_displaced() {
 }
 
 #[test]
+fn a_session_that_does_not_end_is_asked_again_and_one_that_waits_is_asked_too() {
+    run(async {
+        let net = Net::new(Config::default()).await;
+        let account = net.account(0, 0);
+        let mut old = net.connect(&account, "orchard").await;
+        let (waiting, mut closed) = net.begin_to_bind(&account, "orchard");
+        let ending = async {
+            assert_eq!(old.closed().await, Close::Conflict);
+            net.router.close_account(&account).await;
+            assert_eq!(closed.recv().await, Some(Close::NotAuthorized));
+            while old.closed().await != Close::NotAuthorized {}
+            // It may not have heard of it.
+            old.closed().await;
+            net.router.unbind(&old.key, vec![]).unwrap();
+        };
+        let (bound, ()) = tokio::join!(waiting, ending);
+        bound.unwrap();
+    });
+}
+
+#[test]
 fn an_account_that_was_removed_is_forgotten() {
     run(async {
         use rookery_storage::AccountStore;

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use actix_rt::{Arbiter, System};
 use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
 use rookery_delivery::{
     BindRefused, BindRequest, Close, Credit, Delivery, Homes, Load, Permit, Refusal, Refused,
     SessionId, SessionKey, SessionPort,
@@ -17,7 +18,7 @@ use rookery_extension::{
     Answer, Feature, Host, Hosts, IqContext, IqHandler, IqMethod, IqRequest, Registry, Scope, Spec,
 };
 use rookery_lifecycle::{Clock, TaskScope};
-use rookery_stanza::{BareJid, Stanza, StanzaError, ns};
+use rookery_stanza::{BareJid, Jid, Stanza, StanzaError, ns};
 use rookery_storage::{AccountStore, Credentials, ScramKeys};
 use rookery_telemetry::Registry as Metrics;
 use rookery_xml::{Element, Limits, StreamNamespaces};
@@ -31,6 +32,9 @@ use crate::homes::{Parts, Router};
 
 /// How long anything may take.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// A resource, when there is one.
+pub(super) type Bound = BoxFuture<'static, Result<Jid, BindRefused>>;
+
 /// One small stanza in flight, for tests that do not look at it.
 pub(super) const ONE: Load = Load {
     stanzas: 1,
@@ -192,25 +196,43 @@ impl Net {
     ) -> Result<Client, BindRefused> {
         let (to_client, deliveries) = mpsc::channel(1024);
         let (to_close, closed) = mpsc::channel(8);
-        let id = SessionId(self.sessions.fetch_add(1, Ordering::Relaxed));
-        let request = BindRequest {
-            account: account.clone(),
-            resource: Some(resource.to_owned()),
-            session: id,
-            port: Arc::new(Port {
-                deliveries: to_client,
-                closed: to_close,
-            }),
-        };
-        let jid = timeout(PATIENCE, self.router.bind(request))
-            .await
-            .expect("an answer")?;
+        let (id, bound) = self.bind(account, resource, to_client, to_close);
+        let jid = timeout(PATIENCE, bound).await.expect("an answer")?;
         Ok(Client {
             key: SessionKey { jid, id },
             deliveries,
             closed,
             read: VecDeque::new(),
         })
+    }
+
+    /// Asks for a resource: the answer, and why the session is asked to end while it waits for one.
+    pub(super) fn begin_to_bind(
+        &self,
+        account: &BareJid,
+        resource: &str,
+    ) -> (Bound, mpsc::Receiver<Close>) {
+        let (to_client, _) = mpsc::channel(1);
+        let (to_close, closed) = mpsc::channel(8);
+        let (_, bound) = self.bind(account, resource, to_client, to_close);
+        (bound, closed)
+    }
+
+    fn bind(
+        &self,
+        account: &BareJid,
+        resource: &str,
+        deliveries: mpsc::Sender<Vec<Delivery>>,
+        closed: mpsc::Sender<Close>,
+    ) -> (SessionId, Bound) {
+        let id = SessionId(self.sessions.fetch_add(1, Ordering::Relaxed));
+        let request = BindRequest {
+            account: account.clone(),
+            resource: Some(resource.to_owned()),
+            session: id,
+            port: Arc::new(Port { deliveries, closed }),
+        };
+        (id, self.router.bind(request))
     }
 
     pub(super) fn submit(&self, client: &Client, stanzas: &[&str]) {
