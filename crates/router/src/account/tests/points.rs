@@ -16,17 +16,17 @@ use super::world::{World, bare, jid};
 
 const ROMEO: &str = "romeo@example.com/orchard";
 const JULIET: &str = "juliet@example.com/balcony";
-const NS: &str = "test:points";
+pub(super) const NS: &str = "test:points";
 
 /// Filters by what is kept for the account: the localpart of whom it does not want to know.
 #[derive(Clone, Copy, Debug)]
-struct Shunning;
+pub(super) struct Shunning;
 
 #[derive(Debug)]
 struct Shunned(String);
 
 /// `<shun name='…'/>`: whom to shun from now on.
-struct Shun(String);
+pub(super) struct Shun(String);
 
 impl AccountData for Shunned {
     const KIND: &'static str = "shunned";

@@ -9,6 +9,7 @@ use rookery_stanza::Kind;
 
 use super::super::Account;
 use super::super::roster::{has_from, has_to};
+use super::points::{NS, Shunning};
 use super::world::{World, bare};
 
 const ACCOUNTS: [&str; 3] = ["a", "b", "c"];
@@ -40,6 +41,16 @@ fn address() -> impl Strategy<Value = String> {
         4 => client(),
         1 => prop::sample::select(vec!["example.com", "nobody@example.com", "x@example.org", "example.com/r"])
             .prop_map(str::to_owned),
+    ]
+}
+
+/// What the feature in `points` takes: whom to shun, what to spread, answers to what it asked.
+fn for_feature() -> impl Strategy<Value = String> {
+    let name = prop::sample::select(vec!["a", "b", "c", "nobody"]);
+    prop_oneof![
+        3 => name.prop_map(|name| format!("<iq type='set' id='ID'><shun xmlns='{NS}' name='{name}'/></iq>")),
+        1 => Just("<message to='example.com' id='spread'><body>b</body></message>".to_owned()),
+        1 => (1..4).prop_map(|n| format!("<iq type='result' id='push-{n}'/>")),
     ]
 }
 
@@ -95,6 +106,7 @@ fn moves(with_failures: bool) -> impl Strategy<Value = Vec<Move>> {
         4 => client().prop_map(Move::Connect),
         2 => (client(), 0_usize..4).prop_map(|(client, returned)| Move::Disconnect { client, returned }),
         24 => (client(), stanza()).prop_map(|(client, xml)| Move::Send { client, xml }),
+        3 * failures => (client(), for_feature()).prop_map(|(client, xml)| Move::Send { client, xml }),
         3 => client().prop_map(Move::Read),
         1 => account().prop_map(Move::LetGo),
         failures => client().prop_map(Move::Refuse),
@@ -169,10 +181,10 @@ struct Play {
 }
 
 impl Play {
-    fn new() -> Self {
+    fn new(world: World) -> Self {
         let (requests, refusing) = (Requests::default(), BTreeSet::new());
         Self {
-            world: World::new(&ACCOUNTS),
+            world,
             requests,
             refusing,
         }
@@ -262,8 +274,8 @@ impl Play {
     }
 }
 
-fn play(moves: Vec<Move>) -> World {
-    let mut play = Play::new();
+fn play(world: World, moves: Vec<Move>) -> World {
+    let mut play = Play::new(world);
     for one in moves {
         play.make(one);
     }
@@ -314,11 +326,11 @@ proptest! {
 
     #[test]
     fn anything_may_happen(moves in moves(true)) {
-        play(moves);
+        play(World::new(&ACCOUNTS).with_feature(Shunning), moves);
     }
 
     #[test]
     fn both_sides_agree_while_nothing_fails(moves in moves(false)) {
-        agree(&mut play(moves));
+        agree(&mut play(World::new(&ACCOUNTS), moves));
     }
 }
