@@ -7,7 +7,7 @@
 )]
 
 use std::io::{Read, Write};
-use std::net::TcpStream;
+use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
@@ -180,7 +180,16 @@ impl Fixture {
     }
 
     pub(crate) fn client(&self) -> Client {
-        let socket = TcpStream::connect(self.listening.starttls[0]).unwrap();
+        Self::connect(self.listening.starttls[0])
+    }
+
+    /// A client at the listener with direct TLS, which it does not speak.
+    pub(crate) fn client_without_tls(&self) -> Client {
+        Self::connect(self.listening.direct[0])
+    }
+
+    fn connect(address: SocketAddr) -> Client {
+        let socket = TcpStream::connect(address).unwrap();
         socket.set_read_timeout(Some(PATIENCE)).unwrap();
         Client {
             socket,

@@ -363,6 +363,22 @@ fn a_client_that_sends_faster_than_its_rate_is_slowed_and_loses_nothing_s13_12()
     );
 }
 
+#[test]
+fn a_tls_handshake_that_does_not_go_on_is_given_up() {
+    let fixture = Fixture::start(|config| {
+        config.direct.address.clone_from(&config.starttls.address);
+        config.stream.negotiation_timeout_seconds = 1;
+    });
+    let mut client = fixture.client_without_tls();
+    // The beginning of a record with a ClientHello.
+    client.send_bytes(&[22, 3, 1, 1, 0, 1]);
+    client.read_to_end().unwrap();
+    fixture.wait_for_metric(
+        "tls_handshakes_total{listener=\"c2s_tls\",result=\"timeout\"}",
+        1,
+    );
+}
+
 fn behind_a_proxy(config: &mut rookery_c2s::Config) {
     let loopback = "127.0.0.1".parse();
     config.starttls.proxy_protocol.trusted = loopback.into_iter().collect();
