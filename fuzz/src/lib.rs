@@ -10,6 +10,9 @@ pub mod configuration;
 pub mod data_form;
 pub mod jid;
 pub mod negotiation;
+// It has a source of another crate inside, which has its tests there.
+#[cfg(not(test))]
+pub mod proxy_header;
 pub mod records;
 mod reference;
 pub mod sasl;

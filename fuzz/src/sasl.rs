@@ -28,24 +28,30 @@ struct Play {
     /// What the client has sent, and the server challenged it with.
     sent: Vec<Vec<u8>>,
     challenges: Vec<Vec<u8>>,
+    /// Who has logged in.
+    account: Option<BareJid>,
 }
 
 /// Tries one exchange.
 pub fn check(bytes: &[u8]) {
+    login(bytes);
+}
+
+/// Plays one exchange: who has logged in, if anybody.
+pub fn login(bytes: &[u8]) -> Option<BareJid> {
     let [mechanism, circumstances, messages @ ..] = bytes else {
-        return;
+        return None;
     };
     let context = context(*circumstances);
     let offered = context.offer.mechanisms();
-    let Some(&mechanism) = offered.get(usize::from(*mechanism) % offered.len().max(1)) else {
-        return;
-    };
+    let &mechanism = offered.get(usize::from(*mechanism) % offered.len().max(1))?;
     let mut play = Play {
         mechanism,
         context,
         exchange: Exchange::new(mechanism, Entropy([9; 24])),
         sent: Vec::new(),
         challenges: Vec::new(),
+        account: None,
     };
     for message in messages.split(|&byte| byte == 0xFF).take(4) {
         let message = play.filled_in(message);
@@ -54,9 +60,10 @@ pub fn check(bytes: &[u8]) {
         if play.is_over(outcome) {
             let late = play.exchange.receive(&play.context, b"");
             assert!(matches!(late, Outcome::Failure(_)), "a second end");
-            return;
+            break;
         }
     }
+    play.account
 }
 
 /// TLS or none; with a certificate of the client or without.
@@ -119,6 +126,7 @@ impl Play {
             Outcome::Failure(_) => true,
             Outcome::Success(success) => {
                 self.check_success(&success);
+                self.account = Some(success.account);
                 true
             }
         }

@@ -1,24 +1,31 @@
 //! The corpora hold: what was thought of, what was found, and every beginning of it.
+#![cfg(test)]
 
-use std::path::Path;
+use std::path::PathBuf;
 use std::{fs, panic};
 
-use rookery_fuzz::{configuration, data_form, jid, negotiation, records, sasl, scanner, stanza};
+use rookery_fuzz::{
+    configuration, data_form, jid, negotiation, proxy_header, records, sasl, scanner, stanza,
+};
+use rookery_stanza::BareJid;
 
 /// Most beginnings of one seed that are tried: a connection may break anywhere, but a test shall end.
 const BEGINNINGS: usize = 64;
 
+fn folder(target: &str) -> PathBuf {
+    [env!("CARGO_MANIFEST_DIR"), "corpus", target]
+        .iter()
+        .collect()
+}
+
 /// Tries the corpus of a target.
 fn holds(target: &str, check: fn(&[u8])) {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("corpus")
-        .join(target);
-    let mut seeds: Vec<_> = fs::read_dir(&folder)
+    let mut seeds: Vec<_> = fs::read_dir(folder(target))
         .unwrap()
         .map(|entry| entry.unwrap().path())
         .collect();
     seeds.sort();
-    assert!(!seeds.is_empty(), "{folder:?} is empty");
+    assert!(!seeds.is_empty(), "{target} has no seeds");
     for seed in seeds {
         let bytes = fs::read(&seed).unwrap();
         let beginnings = (0..bytes.len()).step_by(bytes.len() / BEGINNINGS + 1);
@@ -49,6 +56,27 @@ fn nobody_logs_in_without_a_proof() {
     holds("sasl", sasl::check);
 }
 
+/// What never succeeds shows nothing.
+#[test]
+fn whoever_has_a_proof_logs_in() {
+    for seed in [
+        "scram_sha_1_clear",
+        "scram_sha_256_plus",
+        "end_point",
+        "authzid",
+        "plain_prepared",
+        "external",
+    ] {
+        let bytes = fs::read(folder("sasl").join(seed)).unwrap();
+        let account = sasl::login(&bytes);
+        assert_eq!(
+            account.as_ref().map(BareJid::as_str),
+            Some("juliet@h.example"),
+            "{seed}"
+        );
+    }
+}
+
 #[test]
 fn streams_never_do_anything_out_of_order() {
     holds("negotiation", negotiation::check);
@@ -67,4 +95,9 @@ fn records_read_back_or_are_corrupt() {
 #[test]
 fn data_forms_that_are_accepted_say_the_same_when_written() {
     holds("data_form", data_form::check);
+}
+
+#[test]
+fn proxy_headers_say_the_same_however_they_are_cut() {
+    holds("proxy_header", proxy_header::check);
 }
