@@ -157,6 +157,10 @@ impl Connection {
             error = error.with_text("you do not read what is sent to you");
         }
         self.closing(reason);
+        if close == Close::NotAuthorized {
+            // The client that removed its account is told so before it has none (XEP-0077 §3.2).
+            self.pass_on();
+        }
         if close != Close::SystemShutdown {
             // Somebody may wait for the session to end, such as the one that takes its resource, and this
             // client may never read again: the session goes now, the connection in its own time.
