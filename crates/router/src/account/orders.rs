@@ -1,5 +1,7 @@
 //! What features want done at the account's home.
 
+use std::collections::BTreeSet;
+
 use rookery_extension::{AccountView, Order, Outcome, Question};
 use rookery_stanza::{Condition, IqType, Jid, Kind, PresenceType, Stanza, StanzaError, ns};
 use rookery_xml::Element;
@@ -133,13 +135,12 @@ impl Account {
     /// Tells those whom the account shares presence with, as far as one of `items` names them, that every
     /// available resource is unavailable.
     fn hide_from(&mut self, items: &[Jid], out: &mut Effects) {
-        let subscribers = self.roster.subscribers().collect::<Vec<_>>();
+        let subscribers = self.named_subscribers(items);
         for session in self.sessions.iter_mut() {
-            let shared = session.unshare_matching(|jid| covers_any(items, jid));
-            let hidden = subscribers
-                .iter()
-                .filter(|jid| session.presence.is_some() && covers_any(items, jid));
-            for to in hidden.cloned().chain(shared) {
+            let shared = session.unshare_matching(|jid| items.iter().any(|item| names(item, jid)));
+            let hidden = subscribers.iter().filter(|_| session.presence.is_some());
+            let to: BTreeSet<Jid> = hidden.cloned().chain(shared).collect();
+            for to in to {
                 let gone = Stanza::presence(PresenceType::Unavailable);
                 out.route(gone.with_from(session.key.jid.clone()).with_to(to));
             }
@@ -148,23 +149,36 @@ impl Account {
 
     /// Sends the presence of every available resource to those subscribers whom one of `items` names.
     fn show_to(&mut self, items: &[Jid], scene: &Scene<'_>, out: &mut Effects) {
-        let shown = self.roster.subscribers().filter(|jid| {
-            covers_any(items, jid) && scene.rules.features.shares_presence(jid, self.view(scene))
-        });
-        for to in shown {
-            self.show_presence(&to, out);
+        for to in self.named_subscribers(items) {
+            if scene.rules.features.shares_presence(&to, self.view(scene)) {
+                self.show_presence(&to, out);
+            }
         }
+    }
+
+    /// The subscribers whom one of `items` names; of one who is named by a resource, only that.
+    fn named_subscribers(&self, items: &[Jid]) -> Vec<Jid> {
+        let of = |subscriber: Jid| {
+            let named = items.iter().filter_map(move |item| {
+                let is_resource = item.is_full() && item.bare_str() == subscriber.as_str();
+                (is_resource || names(item, &subscriber)).then(|| {
+                    if is_resource {
+                        item.clone()
+                    } else {
+                        subscriber.clone()
+                    }
+                })
+            });
+            named.collect::<BTreeSet<Jid>>()
+        };
+        self.roster.subscribers().flat_map(of).collect()
     }
 }
 
-/// Whether one of `items` names the address: the full JID, any resource of the bare JID, anybody of the
-/// domain (XEP-0191 §3.1). A subscriber, who is a bare JID, is named by each of its resources too.
-fn covers_any(items: &[Jid], jid: &Jid) -> bool {
-    items.iter().any(|item| {
-        item.domain() == jid.domain()
-            && (item.local().is_none() || item.local() == jid.local())
-            && (item.resource().is_none()
-                || jid.resource().is_none()
-                || item.resource() == jid.resource())
-    })
+/// Whether an item names an address: the full JID, any resource of the bare JID, anybody of the domain
+/// (XEP-0191 §6).
+fn names(item: &Jid, jid: &Jid) -> bool {
+    item.domain() == jid.domain()
+        && (item.local().is_none() || item.local() == jid.local())
+        && (item.resource().is_none() || item.resource() == jid.resource())
 }

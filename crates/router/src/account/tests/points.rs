@@ -83,7 +83,8 @@ impl IqHandler for Shunning {
     };
 
     fn handle(&self, Shun(name): Shun, context: IqContext<'_>) -> Answer {
-        let contact = jid(&format!("{name}@example.com"));
+        let (local, resource) = name.split_once('/').unwrap_or((&name, ""));
+        let contact = jid(format!("{local}@example.com/{resource}").trim_end_matches('/'));
         let update = DataUpdate {
             account: context.account.jid.clone(),
             writes: vec![DataWrite::Put {
@@ -277,6 +278,17 @@ fn presence_ends_for_whom_it_is_hidden_from_and_no_more_of_it_passes() {
     world.login(JULIET);
     let seen = world.received(JULIET);
     assert!(!seen.iter().any(|it| it.contains(ROMEO)), "{seen:?}");
+}
+
+#[test]
+fn presence_ends_only_for_the_resource_that_is_named() {
+    let mut world = world();
+    let chamber = "juliet@example.com/chamber";
+    world.login(chamber);
+    world.forget();
+    shun(&mut world, "juliet/chamber");
+    assert!(world.received(JULIET).is_empty());
+    assert_eq!(world.received(chamber).len(), 1);
 }
 
 #[test]
