@@ -157,21 +157,18 @@ impl Account {
     }
 
     /// The subscribers whom one of `items` names; of one who is named by a resource, only that.
-    fn named_subscribers(&self, items: &[Jid]) -> Vec<Jid> {
-        let of = |subscriber: Jid| {
-            let named = items.iter().filter_map(move |item| {
-                let is_resource = item.is_full() && item.bare_str() == subscriber.as_str();
-                (is_resource || names(item, &subscriber)).then(|| {
-                    if is_resource {
-                        item.clone()
-                    } else {
-                        subscriber.clone()
-                    }
-                })
-            });
-            named.collect::<BTreeSet<Jid>>()
-        };
-        self.roster.subscribers().flat_map(of).collect()
+    fn named_subscribers(&self, items: &[Jid]) -> BTreeSet<Jid> {
+        let mut named = BTreeSet::new();
+        for subscriber in self.roster.subscribers() {
+            for item in items {
+                if names(item, &subscriber) {
+                    named.insert(subscriber.clone());
+                } else if item.bare_str() == subscriber.as_str() {
+                    named.insert(item.clone());
+                }
+            }
+        }
+        named
     }
 }
 
