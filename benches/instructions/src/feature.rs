@@ -3,21 +3,25 @@
 use std::hint::black_box;
 use std::sync::Arc;
 
+use rookery_auth::{Accounts, Authenticator, Services};
 use rookery_extension::{
-    AccountView, Addressee, Answer, Contacts, Features, Host, IqContext, IqMethod, Kept, Registry,
-    Verdict,
+    AccountView, Addressee, Answer, Features, Host, IqContext, IqMethod, Kept, Registry, Verdict,
 };
 use rookery_features::{Config, Parts, catalog};
-use rookery_lifecycle::Clock;
+use rookery_lifecycle::{Clock, TaskScope};
 use rookery_stanza::{BareJid, Jid};
 use rookery_storage::memory::MemoryStore;
 use rookery_xml::{Element, Limits, StreamNamespaces};
+use tokio::runtime::Runtime;
 
 /// Everything that the server installs, with its default configuration.
 pub(crate) fn installed() -> Features {
+    let store = Arc::new(MemoryStore::new());
+    let runtime = Runtime::new().unwrap();
     let parts = Parts {
         clock: Clock::system(),
-        store: Arc::new(MemoryStore::new()),
+        store: store.clone(),
+        accounts: accounts(store, &runtime),
         metrics: rookery_telemetry::Registry::new(),
     };
     let mut registry = Registry::new();
@@ -28,11 +32,22 @@ pub(crate) fn installed() -> Features {
 }
 
 pub(crate) fn host() -> Host {
-    Host {
-        jid: BareJid::parse("example.com").unwrap(),
-        contacts: Contacts::default(),
-        anonymous: false,
-    }
+    Host::new(BareJid::parse("example.com").unwrap())
+}
+
+/// What features make accounts with; no case does.
+fn accounts(store: Arc<MemoryStore>, runtime: &Runtime) -> Accounts {
+    let config = rookery_auth::Config::default();
+    let services = Services {
+        store: store.clone(),
+        scope: TaskScope::new("instructions", runtime.handle().clone(), 1),
+        clock: Clock::system(),
+        registry: rookery_telemetry::Registry::new(),
+        secret: [7; 32],
+    };
+    let authenticator = Authenticator::new(&config, [], services);
+    let hosts = [host().name().to_owned()];
+    Accounts::new(&config, hosts, store, authenticator.hashing().clone())
 }
 
 fn view(jid: &BareJid) -> AccountView<'_> {

@@ -33,8 +33,12 @@ impl Service for Server {
         }
     }
 
-    fn features(&self, _host: &str, _stage: Stage) -> Vec<Element> {
+    fn features(&self, _host: &str, _stage: Stage, _tls: Option<&TlsFacts>) -> Vec<Element> {
         vec![]
+    }
+
+    fn answers_before_login(&self, _: &str, _: &str, _: Option<&TlsFacts>) -> bool {
+        false
     }
 
     fn stream_id(&self) -> String {
