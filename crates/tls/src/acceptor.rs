@@ -82,7 +82,7 @@ impl Acceptor {
         config.alpn_protocols.clone_from(&self.inner.alpn);
         // RFC 9266 §2: `tls-exporter` is defined for TLS 1.2 only with an extended master secret.
         config.require_ems = true;
-        // The server's order counts: AES-256-GCM before the others, whatever a client is told to say.
+        // The server's order counts, whatever a client is told to say; the store says which it is.
         config.ignore_client_order = true;
         // Tickets hold the state of a session that may be resumed: the server keeps none. Their keys go
         // with this value, so that a new certificate or a new authority ends resumption.

@@ -65,6 +65,16 @@ fn tls_1_2_and_1_3_carry_data_both_ways() {
 }
 
 #[test]
+fn the_suite_that_every_peer_speaks_comes_first_by_rfc_8446_s9_1() {
+    let authority = Authority::new();
+    let config = client_config(authority.roots(), &[&TLS13], None);
+    let mut client = connect(config, "example.net");
+    let mut session = served(&authority, &[]).session().unwrap();
+    shake(&mut client, &mut session).unwrap();
+    assert!(session.info().cipher.ends_with("AES_128_GCM_SHA256"));
+}
+
+#[test]
 fn bytes_may_come_one_by_one() {
     let authority = Authority::new();
     let config = client_config(authority.roots(), &[&TLS13], None);
