@@ -178,7 +178,7 @@ fn bound(resource: &str) -> Input {
 
 /// Effects as text: what is sent, and the rest in brackets.
 fn written(effects: &[Effect]) -> String {
-    let bytes = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
+    let bytes = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     let one = |effect: &Effect| match effect {
         Effect::Send(data) => bytes(data),
         Effect::StartTls => "[starttls]".into(),

@@ -42,6 +42,7 @@ fn oblige(play: &mut Play, mut effects: Vec<Effect>, transcript: &mut Vec<Effect
                 Effect::Sasl(SaslRequest::Start { .. } | SaslRequest::Response(_)) => {
                     stream.handle(success(), now, &mut more);
                 }
+                Effect::BeforeLogin(_) => stream.handle(Input::Answered(Ok(None)), now, &mut more),
                 Effect::Authenticated(_) => stream.receive(b"", now, &mut more),
                 Effect::Bind { .. } => stream.handle(bound("x"), now, &mut more),
                 _ => {}
@@ -58,6 +59,7 @@ fn phrases() -> impl Strategy<Value = Vec<u8>> {
         Just(HELLO),
         Just(AUTH),
         Just(BIND),
+        Just("<iq id='r' type='get'><query xmlns='jabber:iq:register'/></iq>"),
         Just("<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='PLAIN'/>"),
         Just("<response xmlns='urn:ietf:params:xml:ns:xmpp-sasl'>AA==</response>"),
         Just("<response xmlns='urn:ietf:params:xml:ns:xmpp-sasl'>AA</response>"),
