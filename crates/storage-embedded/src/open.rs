@@ -6,6 +6,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use crate::config::{Config, Durability};
@@ -19,6 +20,8 @@ const CHECKED_BYTES: u64 = 256 << 20;
 const BUSY: Duration = Duration::from_secs(5);
 /// The writer's page cache, in KiB.
 const WRITER_CACHE: i64 = 16 << 10;
+/// The page cache of each reader, in KiB. The system keeps the file's pages for all of them.
+const READER_CACHE: i64 = 256;
 /// The log is cut to this many bytes when it is restarted.
 const LOG_BYTES: i64 = 32 << 20;
 /// Prepared statements that a connection keeps.
@@ -148,13 +151,19 @@ pub(crate) fn open_writer(
 pub(crate) fn open_reader(path: &Path) -> Result<Connection, OpenError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     Connection::open_with_flags(path, flags)
-        .and_then(|connection| set_up(&connection).map(|()| connection))
+        .and_then(|connection| {
+            set_up(&connection)?;
+            connection.pragma_update(None, "cache_size", -READER_CACHE)?;
+            Ok(connection)
+        })
         .map_err(|error| OpenError::from_sqlite(path, "opening it for reading", error))
 }
 
 /// What every connection needs.
 fn set_up(connection: &Connection) -> rusqlite::Result<()> {
     connection.set_prepared_statement_cache_capacity(STATEMENTS);
+    // A plan does not depend on the values that are bound: no statement is prepared again for them.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     connection.busy_timeout(BUSY)?;
     connection.pragma_update(None, "temp_store", "MEMORY")
 }

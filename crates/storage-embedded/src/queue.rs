@@ -1,7 +1,6 @@
 //! The bounded way to a thread of the store.
 
-use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
-
+use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
 use parking_lot::RwLock;
 use rookery_storage::StoreError;
 
@@ -10,7 +9,7 @@ use rookery_storage::StoreError;
 pub(crate) struct Queue<Job> {
     name: &'static str,
     limit: usize,
-    sender: RwLock<Option<SyncSender<Job>>>,
+    sender: RwLock<Option<Sender<Job>>>,
 }
 
 /// Why work was not taken.
@@ -30,9 +29,10 @@ pub(crate) enum Refused {
 // === impl Queue ===
 
 impl<Job> Queue<Job> {
-    /// A queue in which at most `limit` jobs wait, and the end that they come out of.
+    /// A queue in which at most `limit` jobs wait, and the end that they come out of. Threads may share that
+    /// end by cloning it: one of those that wait takes the next job.
     pub(crate) fn new(name: &'static str, limit: usize) -> (Self, Receiver<Job>) {
-        let (sender, receiver) = sync_channel(limit);
+        let (sender, receiver) = bounded(limit);
         (
             Self {
                 name,

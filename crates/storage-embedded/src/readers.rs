@@ -1,9 +1,6 @@
 //! The readers: threads with a connection each, which see what was committed when they start to read.
 
-use std::sync::Arc;
-use std::sync::mpsc::Receiver;
-
-use parking_lot::Mutex;
+use crossbeam_channel::Receiver;
 use rookery_storage::StoreError;
 use rusqlite::Connection;
 use tokio::sync::oneshot;
@@ -17,7 +14,7 @@ pub(crate) type Read = Box<dyn FnOnce(&Connection) + Send>;
 pub(crate) struct Reader {
     pub(crate) connection: Connection,
     /// The queue that all readers share: who is idle takes the next read.
-    pub(crate) jobs: Arc<Mutex<Receiver<Read>>>,
+    pub(crate) jobs: Receiver<Read>,
 }
 
 /// Makes a read and the end at which its answer arrives.
@@ -44,13 +41,8 @@ pub(crate) fn read<T: Send + 'static>(
 impl Reader {
     /// Works until the queue is closed and empty.
     pub(crate) fn run(self) {
-        while let Some(read) = self.next() {
+        for read in &self.jobs {
             read(&self.connection);
         }
-    }
-
-    /// Waits for a read. The lock is held while waiting, and let go before the read is done.
-    fn next(&self) -> Option<Read> {
-        self.jobs.lock().recv().ok()
     }
 }

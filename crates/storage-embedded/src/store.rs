@@ -63,12 +63,11 @@ impl EmbeddedStore {
             lock,
         };
         let (reads, jobs) = Queue::new("readers", config.queue.get());
-        let jobs = Arc::new(Mutex::new(jobs));
         let mut readers = Vec::with_capacity(connections.len());
         for connection in connections {
             let reader = Reader {
                 connection,
-                jobs: Arc::clone(&jobs),
+                jobs: jobs.clone(),
             };
             readers.push(Thread::start("store-reader", move || reader.run())?);
         }
