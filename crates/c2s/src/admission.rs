@@ -13,6 +13,7 @@ use tokio::time::Instant;
 
 use crate::config::Limits;
 use crate::metrics::Rejection;
+use crate::turnstile::Turn;
 
 /// How many networks are remembered that have opened connections of late.
 const NETWORKS: usize = 65_536;
@@ -47,7 +48,8 @@ pub(crate) struct Place {
     shared: Arc<Shared>,
     // Counted with its network; absent while it is not.
     network: Option<Network>,
-    is_authenticated: bool,
+    // Until it is authenticated.
+    turn: Option<Turn>,
 }
 
 // === impl Admission ===
@@ -82,7 +84,12 @@ impl Admission {
     }
 
     /// A place for a connection from `address`, or the reason why there is none.
-    pub(crate) fn admit(&self, address: IpAddr, now: Instant) -> Result<Place, Rejection> {
+    pub(crate) fn admit(
+        &self,
+        address: IpAddr,
+        turn: Turn,
+        now: Instant,
+    ) -> Result<Place, Rejection> {
         let shared = &self.shared;
         if self.is_short_of_memory() {
             return Err(Rejection::Memory);
@@ -95,7 +102,7 @@ impl Admission {
         let mut place = Place {
             shared: Arc::clone(shared),
             network: None,
-            is_authenticated: false,
+            turn: Some(turn),
         };
         if let Some(opened) = &shared.opened
             && !opened.lock().admit(address, now)
@@ -133,9 +140,10 @@ impl Shared {
 // === impl Place ===
 
 impl Place {
-    /// The client has authenticated: its network may open another connection.
+    /// The client has authenticated: its network may open another connection, and another client has its
+    /// turn.
     pub(crate) fn authenticated(&mut self) {
-        if !std::mem::replace(&mut self.is_authenticated, true) {
+        if self.turn.take().is_some() {
             self.change(|count| count.unauthenticated = count.unauthenticated.saturating_sub(1));
         }
     }
@@ -161,7 +169,11 @@ impl Drop for Place {
 
 #[cfg(test)]
 mod tests {
+    use futures_util::FutureExt;
+    use rookery_telemetry::Registry;
+
     use super::*;
+    use crate::turnstile::Turnstile;
 
     fn admission(change: impl FnOnce(&mut Limits)) -> Admission {
         let mut limits = Limits::default();
@@ -169,8 +181,13 @@ mod tests {
         Admission::new(limits)
     }
 
+    fn turn() -> Turn {
+        let turnstile = Turnstile::new(1, &Registry::new());
+        turnstile.enter().now_or_never().unwrap()
+    }
+
     fn admit(admission: &Admission, address: &str) -> Result<Place, Rejection> {
-        admission.admit(address.parse().unwrap(), Instant::now())
+        admission.admit(address.parse().unwrap(), turn(), Instant::now())
     }
 
     #[test]
@@ -205,7 +222,7 @@ mod tests {
         assert_eq!(admit(&admission, "192.0.2.1").unwrap_err(), Rejection::Rate);
         let later = Instant::now() + MINUTE;
         admission
-            .admit("192.0.2.1".parse().unwrap(), later)
+            .admit("192.0.2.1".parse().unwrap(), turn(), later)
             .unwrap();
     }
 

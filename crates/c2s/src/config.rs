@@ -65,6 +65,9 @@ pub enum ProxyHeader {
 pub struct Limits {
     /// The most client connections at one time; more are closed as soon as they are accepted.
     pub connections: usize,
+    /// The most connections at one time that have not authenticated yet, at least 16; more wait to be
+    /// accepted, so that in a storm of logins each is served in its turn.
+    pub logins_in_progress: usize,
     /// The most bytes of memory that the server may occupy before it takes no more connections and
     /// logins, and tells clients `resource-constraint`; who is logged in stays. 0 means nine tenths of what
     /// the machine has, or its control group may have.
@@ -114,6 +117,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             connections: 100_000,
+            logins_in_progress: 4096,
             memory_bytes: 0,
             connections_per_address: 20_000,
             unauthenticated_per_address: 256,

@@ -13,6 +13,7 @@ use crate::admission::Admission;
 use crate::metrics::Metrics;
 use crate::pace::Rates;
 use crate::service::ClientService;
+use crate::turnstile::Turnstile;
 
 /// What all connections of a node share. There is one of it, and everything in it is cheap to reach.
 #[derive(Debug)]
@@ -20,6 +21,7 @@ pub(crate) struct Edge {
     /// The arbiters, in the order in which the homes count them.
     pub(crate) arbiters: Vec<ArbiterHandle>,
     pub(crate) admission: Admission,
+    pub(crate) turnstile: Turnstile,
     pub(crate) authenticator: Authenticator,
     pub(crate) clock: Clock,
     /// When the node stops.

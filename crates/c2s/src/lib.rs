@@ -22,6 +22,7 @@ mod security;
 mod service;
 mod stream_errors;
 mod transport;
+mod turnstile;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -35,6 +36,7 @@ use rookery_telemetry::Registry;
 use rookery_tls::CertificateStore;
 
 use admission::Admission;
+use turnstile::Turnstile;
 
 pub use address_range::{AddressRange, AddressRangeError};
 pub use config::{DirectTlsListener, Limits, ProxyHeader, ProxyProtocol, StartTlsListener};
@@ -127,10 +129,7 @@ pub fn listen(config: Config, services: Services) -> Result<Listening, ListenErr
         features,
         authenticator: authenticator.clone(),
     };
-    let rates = pace::Rates {
-        bytes: config.limits.bytes(),
-        stanzas: config.limits.stanzas(),
-    };
+    let rates = pace::Rates::of(&config.limits);
     let admission = Admission::new(config.limits.clone());
     let metrics = Metrics::register(&services.registry);
     metrics
@@ -139,6 +138,7 @@ pub fn listen(config: Config, services: Services) -> Result<Listening, ListenErr
     let edge = Arc::new(edge::Edge {
         arbiters: services.arbiters,
         admission: admission.clone(),
+        turnstile: Turnstile::new(config.limits.logins_in_progress, &services.registry),
         authenticator,
         clock: services.clock,
         drain: drain.clone(),

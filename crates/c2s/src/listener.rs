@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use futures_util::FutureExt as _;
 use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
 use rookery_lifecycle::{DrainSignal, ScopeClosed, TaskScope};
@@ -20,6 +21,7 @@ use crate::connection::{self, Accepted};
 use crate::edge::Edge;
 use crate::metrics::{Listener, Rejection};
 use crate::proxied::{self, Heard};
+use crate::turnstile::Turn;
 
 /// How many connections may wait to be accepted.
 const BACKLOG: i32 = 4096;
@@ -113,16 +115,21 @@ impl Door {
         loop {
             let accepted = tokio::select! {
                 accepted = listener.accept() => accepted,
-                Some(heard) = unheard.next() => {
-                    self.heard(heard);
+                Some((heard, turn)) = unheard.next() => {
+                    self.heard(heard, turn);
                     continue;
                 }
                 () = drain.draining() => break,
             };
+            let turn = tokio::select! {
+                turn = self.edge.turnstile.enter() => turn,
+                () = drain.draining() => break,
+            };
             match accepted {
-                Ok((socket, peer)) if !self.proxies.trusts(peer) => self.admit(socket, peer),
+                Ok((socket, peer)) if !self.proxies.trusts(peer) => self.admit(socket, peer, turn),
                 Ok((socket, proxy)) if unheard.len() < UNHEARD => {
-                    unheard.push(proxied::hear(socket, proxy, self.proxies.header));
+                    let hearing = proxied::hear(socket, proxy, self.proxies.header);
+                    unheard.push(hearing.map(|heard| (heard, turn)));
                 }
                 Ok(_) => self.reject(Rejection::ProxyHeader),
                 Err(error) if is_of_one_connection(&error) => {}
@@ -136,9 +143,9 @@ impl Door {
     }
 
     /// A proxy has said whom it speaks for, or has not.
-    fn heard(&self, Heard { proxy, outcome }: Heard) {
+    fn heard(&self, Heard { proxy, outcome }: Heard, turn: Turn) {
         match outcome {
-            Ok((socket, client)) => self.admit(socket, client),
+            Ok((socket, client)) => self.admit(socket, client, turn),
             Err(error) => {
                 tracing::warn!(%proxy, %error, "a proxy does not say whom it speaks for");
                 self.reject(Rejection::ProxyHeader);
@@ -146,8 +153,9 @@ impl Door {
         }
     }
 
-    fn admit(&self, socket: TcpStream, peer: SocketAddr) {
-        let admitted = self.edge.admission.admit(peer.ip(), self.edge.clock.now());
+    fn admit(&self, socket: TcpStream, peer: SocketAddr, turn: Turn) {
+        let now = self.edge.clock.now();
+        let admitted = self.edge.admission.admit(peer.ip(), turn, now);
         let handed_over = match admitted {
             Ok(place) => {
                 self.edge.metrics.accepted.of(self.kind).increment();

@@ -4,6 +4,8 @@ use rookery_lifecycle::{Rate, TokenBucket};
 use rookery_session::Limiter;
 use tokio::time::Instant;
 
+use crate::config::Limits;
+
 /// The rates that hold for every client.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Rates {
@@ -18,6 +20,18 @@ pub(crate) struct Pace {
     paused_until: Option<Instant>,
     bytes: Option<TokenBucket>,
     stanzas: Option<TokenBucket>,
+}
+
+// === impl Rates ===
+
+impl Rates {
+    /// The rates that the limits allow.
+    pub(crate) fn of(limits: &Limits) -> Self {
+        Self {
+            bytes: limits.bytes(),
+            stanzas: limits.stanzas(),
+        }
+    }
 }
 
 // === impl Pace ===

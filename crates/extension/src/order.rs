@@ -12,7 +12,8 @@ use crate::account::Keep;
 pub enum Order {
     /// The feature keeps something else for the account from now on.
     Keep(Keep),
-    /// Write records of the account; nothing waits for it, and a failure is counted and logged.
+    /// Write records of the account; nothing waits for it. A failure is logged, and counted with the store's
+    /// operations.
     Store(DataUpdate),
     /// The session that asked gets what is pushed about this topic, a namespace, from now on.
     Follow(&'static str),

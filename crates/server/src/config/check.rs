@@ -11,6 +11,9 @@ use super::sections::{Config, Contact, Host};
 /// More threads than any machine has processors.
 const MOST_THREADS: usize = 1024;
 
+/// Fewer logins at one time than this would let a few slow clients keep all others out.
+const FEWEST_LOGINS: usize = 16;
+
 /// The key and what is wrong with it, for everything that is.
 pub(super) fn check(config: &Config) -> Vec<(String, String)> {
     let mut found = Findings::default();
@@ -35,6 +38,12 @@ pub(super) fn check(config: &Config) -> Vec<(String, String)> {
         if threads > MOST_THREADS {
             found.add(key, format!("must be at most {MOST_THREADS}"));
         }
+    }
+    if config.limits.logins_in_progress < FEWEST_LOGINS {
+        found.add(
+            "limits.logins_in_progress",
+            format!("must be at least {FEWEST_LOGINS}"),
+        );
     }
     if config.shutdown.timeout_seconds == 0 {
         found.add("shutdown.timeout_seconds", "must be at least 1");
