@@ -19,7 +19,7 @@ pub fn stream_error(refused: XmlError) -> StreamError {
         // §11.6, and §4.9.3.22: "or has otherwise improperly encoded the stream".
         XmlError::NotUtf8 | XmlError::UnsupportedEncoding => Condition::UnsupportedEncoding,
         // Well-formed, but nothing that a stream can contain: §4.9.3.1.
-        XmlError::TextBetweenStanzas => Condition::BadFormat,
+        XmlError::TextBetweenStanzas | XmlError::EmptyStream => Condition::BadFormat,
         // §13.12 and §4.9.3.14.
         XmlError::TooLarge
         | XmlError::TooDeep
@@ -52,6 +52,7 @@ mod tests {
                 Condition::UnsupportedEncoding,
             ),
             (XmlError::TextBetweenStanzas, Condition::BadFormat),
+            (XmlError::EmptyStream, Condition::BadFormat),
             (XmlError::TooLarge, Condition::PolicyViolation),
             (XmlError::TooDeep, Condition::PolicyViolation),
             (XmlError::TooManyAttributes, Condition::PolicyViolation),

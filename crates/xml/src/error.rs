@@ -23,6 +23,9 @@ pub enum XmlError {
     /// A declaration or use that Namespaces in XML forbids.
     #[error("bad namespace: {0}")]
     BadNamespace(&'static str),
+    /// A stream header that ends the stream at once: an empty-element tag.
+    #[error("an empty element in place of a stream header")]
+    EmptyStream,
     /// Text other than white space between the first-level elements of a stream.
     #[error("text between stanzas")]
     TextBetweenStanzas,

@@ -292,7 +292,7 @@ impl Scanner {
         let name = self.name_at(window, self.tag_start + 1)?;
         if self.phase == Phase::Header {
             if is_empty {
-                return Err(XmlError::NotWellFormed("stream header is an empty element"));
+                return Err(XmlError::EmptyStream);
             }
             self.root = name.of(window).into();
             self.phase = Phase::Open;

@@ -197,6 +197,11 @@ fn restricted_xml_is_refused_as_soon_as_it_shows_s11_1() {
 }
 
 #[test]
+fn an_empty_element_is_no_header_s4_9_3_1() {
+    assert_eq!(scan("<iq/>").1, Some(XmlError::EmptyStream));
+}
+
+#[test]
 fn text_between_stanzas_is_refused_s11_7() {
     for text in ["x", "&amp;", " x", "<a/>x", "]", "\u{FEFF}", "<![CDATA["] {
         assert_eq!(refusal(text), Some(XmlError::TextBetweenStanzas), "{text}");
