@@ -14,12 +14,15 @@ use crate::process::Tree;
 use crate::progress::Progress;
 use crate::report::Used;
 use crate::session::{Login, Session};
+use crate::stamp;
 
 /// What a scenario has to work with.
 #[derive(Clone, Debug)]
 pub(crate) struct Stage {
     pub(crate) login: Arc<Login>,
     pub(crate) progress: Progress,
+    /// What tells stanzas of this run from those of others.
+    pub(crate) run: u32,
     /// Times in stanzas count from here.
     epoch: Instant,
     server: Option<Tree>,
@@ -38,6 +41,13 @@ pub(crate) struct Window {
 #[derive(Debug)]
 struct Pace(Option<tokio::time::Interval>);
 
+/// The number of a run, which hardly any other has.
+fn run() -> Result<u32, BenchError> {
+    let mut bytes = [0; 4];
+    getrandom::fill(&mut bytes).map_err(|error| std::io::Error::other(error.to_string()))?;
+    Ok(u32::from_be_bytes(bytes) % stamp::RUNS)
+}
+
 // === impl Stage ===
 
 impl Stage {
@@ -46,6 +56,7 @@ impl Stage {
             server: options.pid.map(Tree::new),
             login: Arc::new(Login::new(options)?),
             progress: Progress::default(),
+            run: run()?,
             epoch: Instant::now(),
         })
     }

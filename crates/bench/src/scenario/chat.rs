@@ -183,6 +183,7 @@ impl Pair {
         let out = &mut self.sender.output;
         out.extend_from_slice(&self.head);
         let stamp = Stamp {
+            run: self.stage.run,
             sender: 0,
             number: self.sent,
             nanoseconds: self.stage.nanoseconds(at),
@@ -212,7 +213,7 @@ impl Pair {
         let now = Instant::now();
         let before = found.done;
         self.receiver.stanzas(|stanza| {
-            if let Some(stamp) = Stamp::find(stanza, b"<body>") {
+            if let Some(stamp) = Stamp::find(stanza, b"<body>", stage.run) {
                 ledger.receive(stamp.number);
                 if window.contains(now) {
                     found.done += 1;

@@ -147,6 +147,7 @@ impl Member {
         let out = &mut self.session.output;
         out.extend_from_slice(b"<presence><status>");
         let stamp = Stamp {
+            run: self.stage.run,
             sender: self.index,
             number: self.sent,
             nanoseconds: self.stage.nanoseconds(now),
@@ -172,7 +173,8 @@ impl Member {
         let now = Instant::now();
         let before = *done;
         self.session.stanzas(|stanza| {
-            let stamp = Stamp::find(stanza, b"<status>").filter(|stamp| stamp.sender != *index);
+            let stamp = Stamp::find(stanza, b"<status>", stage.run);
+            let stamp = stamp.filter(|stamp| stamp.sender != *index);
             let Some(stamp) = stamp else { return Ok(()) };
             books.entry(stamp.sender).or_default().receive(stamp.number);
             if window.contains(now) {
