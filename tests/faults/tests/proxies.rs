@@ -111,6 +111,9 @@ async fn who_guesses_passwords_shuts_out_nobody_else_behind_the_load_balancer() 
 async fn a_trusted_address_without_a_header_is_refused() {
     let server = server().await;
     assert!(!log_in(&server, server.c2s, Server::PASSWORD).await);
+    // It is logged and counted after the connection is closed.
+    let refused = "rookery_connections_rejected_total{listener=\"c2s\",reason=\"proxy_header\"}";
+    server.until_metric(refused, 1.0).await.unwrap();
     let log = server.log();
     assert!(
         log.contains("a proxy does not say whom it speaks for"),

@@ -19,7 +19,8 @@ async fn server() -> Server {
     let names = ["romeo", "juliet", "benvolio", "mercutio"];
     let options = Options {
         accounts: names.map(str::to_owned).to_vec(),
-        extra: "[session]\nmax_outgoing_bytes = 1048576\n".to_owned(),
+        extra: "[session]\nmax_outgoing_bytes = 1048576\n[router]\noffline_bytes = 16777216\n"
+            .to_owned(),
         ..Options::default()
     };
     Server::start(options).await.unwrap()
