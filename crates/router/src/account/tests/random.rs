@@ -115,6 +115,12 @@ fn moves(with_failures: bool) -> impl Strategy<Value = Vec<Move>> {
     prop::collection::vec(one, 1..80)
 }
 
+/// What stands in `xml` after the first `start`, as far as the next `end`.
+fn between(xml: &str, start: &str, end: &str) -> Option<String> {
+    let (inner, _) = xml.split_once(start)?.1.split_once(end)?;
+    Some(inner.to_owned())
+}
+
 /// Requests that were sent, and what became of them.
 #[derive(Default)]
 struct Requests {
@@ -124,8 +130,10 @@ struct Requests {
 
 struct Request {
     asker: String,
+    asked: Option<String>,
     answers: usize,
-    /// It reached another client, which may stay silent, or the asker went.
+    /// It reached another client, which may stay silent; or the asker went, or wants to hear nothing more of
+    /// whom it asked.
     excused: bool,
 }
 
@@ -136,10 +144,14 @@ impl Requests {
         if xml.contains("id='ID'") {
             let request = Request {
                 asker: client.to_owned(),
+                asked: between(xml, " to='", "@"),
                 answers: 0,
                 excused: false,
             };
             self.sent.insert(id.clone(), request);
+        }
+        if let Some(name) = between(xml, " name='", "'") {
+            self.shunned(client, &name);
         }
         world.send(client, &xml.replace("'ID'", &format!("'{id}'")));
     }
@@ -158,6 +170,16 @@ impl Requests {
                 assert_eq!(request.answers, 1, "{id}");
             }
             _ => {}
+        }
+    }
+
+    /// An account that shuns another does not hear its answers either.
+    fn shunned(&mut self, client: &str, name: &str) {
+        for request in self.sent.values_mut() {
+            let is_own = request.asker.split('/').next() == client.split('/').next();
+            if is_own && request.asked.as_deref() == Some(name) {
+                request.excused = true;
+            }
         }
     }
 
