@@ -1,433 +1,210 @@
-//! Handles to metrics. A handle is looked up once, when it is made; using it is one atomic operation.
+//! Families: one handle for each combination of label values, all made at the start, so that each series
+//! exists, at zero, and finding one costs no look-up by name.
 
+use std::collections::HashMap;
 use std::marker::PhantomData;
 use std::sync::Arc;
-use std::time::Duration;
 
-use prometheus::core::Collector;
-use prometheus::{
-    GaugeVec, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts,
-};
+use prometheus::core::{Collector, Desc};
+use prometheus::proto::{LabelPair, Metric, MetricFamily};
 
-use crate::labels::Label;
+use crate::labels::{Label, Labels};
+use crate::measure::{Counter, Gauge, Histogram, Measure, Seconds};
 
-/// A count that only rises.
+/// How many values a label has at most that the configuration gives it.
+const NAMES: usize = 32;
+/// What all further ones are counted as.
+const OTHER: &str = "other";
+
+/// One handle for each combination of label values.
 #[derive(Clone, Debug)]
-pub struct Counter(IntCounter);
-
-/// A value that rises and falls.
-#[derive(Clone, Debug)]
-pub struct Gauge(IntGauge);
-
-/// Observations of durations in buckets.
-#[derive(Clone, Debug)]
-pub struct Histogram(prometheus::Histogram);
-
-/// Counters by one label; each value's counter is made at the start.
-#[derive(Clone, Debug)]
-pub struct CounterFamily<L> {
-    vector: IntCounterVec,
-    members: Arc<[Counter]>,
-    label: PhantomData<fn(L)>,
+pub struct Family<M, L> {
+    members: Arc<[M]>,
+    labels: PhantomData<fn(L)>,
 }
 
+/// Families by a label whose values the configuration gives, such as the hosts: at most 32, and `other` for
+/// all that are not among them.
+#[derive(Clone, Debug)]
+pub struct ByName<M, L> {
+    families: Arc<HashMap<Box<str>, Family<M, L>>>,
+    other: Family<M, L>,
+}
+
+/// Counters by one label.
+pub type CounterFamily<A> = Family<Counter, (A,)>;
 /// Counters by two labels.
-#[derive(Clone, Debug)]
-pub struct CounterFamily2<A, B> {
-    vector: IntCounterVec,
-    members: Arc<[Counter]>,
-    labels: PhantomData<fn(A, B)>,
-}
-
+pub type CounterFamily2<A, B> = Family<Counter, (A, B)>;
 /// Counters by three labels.
-#[derive(Clone, Debug)]
-pub struct CounterFamily3<A, B, C> {
-    vector: IntCounterVec,
-    members: Arc<[Counter]>,
-    labels: PhantomData<fn(A, B, C)>,
-}
-
+pub type CounterFamily3<A, B, C> = Family<Counter, (A, B, C)>;
+/// Counters by four labels.
+pub type CounterFamily4<A, B, C, D> = Family<Counter, (A, B, C, D)>;
 /// Gauges by one label.
-#[derive(Clone, Debug)]
-pub struct GaugeFamily<L> {
-    vector: IntGaugeVec,
-    members: Arc<[Gauge]>,
-    label: PhantomData<fn(L)>,
-}
-
+pub type GaugeFamily<A> = Family<Gauge, (A,)>;
 /// Gauges by three labels.
-#[derive(Clone, Debug)]
-pub struct GaugeFamily3<A, B, C> {
-    vector: IntGaugeVec,
-    members: Arc<[Gauge]>,
-    labels: PhantomData<fn(A, B, C)>,
-}
-
-/// Durations that were measured once, such as that of a part of the start, by one label.
-#[derive(Clone, Debug)]
-pub struct SecondsFamily<L> {
-    vector: GaugeVec,
-    members: Arc<[prometheus::Gauge]>,
-    label: PhantomData<fn(L)>,
-}
-
+pub type GaugeFamily3<A, B, C> = Family<Gauge, (A, B, C)>;
 /// Histograms by one label.
-#[derive(Clone, Debug)]
-pub struct HistogramFamily<L> {
-    vector: HistogramVec,
-    members: Arc<[Histogram]>,
-    label: PhantomData<fn(L)>,
-}
-
+pub type HistogramFamily<A> = Family<Histogram, (A,)>;
 /// Histograms by two labels.
-#[derive(Clone, Debug)]
-pub struct HistogramFamily2<A, B> {
-    vector: HistogramVec,
-    members: Arc<[Histogram]>,
-    labels: PhantomData<fn(A, B)>,
+pub type HistogramFamily2<A, B> = Family<Histogram, (A, B)>;
+/// Durations that were measured once, by one label.
+pub type SecondsFamily<A> = Family<Seconds, (A,)>;
+
+/// What the registry reads a family from.
+pub(crate) struct Exposed<M> {
+    desc: Desc,
+    series: Vec<(Vec<LabelPair>, M)>,
 }
 
-// === impl Counter ===
+/// The labels of a series, with a handle to it.
+type Series<M> = (Vec<(String, String)>, M);
 
-impl Counter {
-    pub(crate) fn new(opts: Opts) -> Self {
-        Self(valid(IntCounter::with_opts(opts)))
+// === impl Family ===
+
+impl<M: Measure, L: Labels> Family<M, L> {
+    pub(crate) fn new() -> Self {
+        Self {
+            members: L::all().into_iter().map(|_| M::zero()).collect(),
+            labels: PhantomData,
+        }
     }
 
-    /// Counts one.
-    pub fn increment(&self) {
-        self.0.inc();
+    /// The handle of one combination.
+    #[expect(
+        clippy::indexing_slicing,
+        reason = "a member exists for each combination of values"
+    )]
+    pub fn get(&self, labels: L) -> &M {
+        &self.members[labels.index()]
     }
 
-    /// Counts `n`.
-    pub fn add(&self, n: u64) {
-        self.0.inc_by(n);
+    /// All handles.
+    pub fn members(&self) -> impl Iterator<Item = &M> {
+        self.members.iter()
     }
 
-    /// The count so far.
-    pub fn get(&self) -> u64 {
-        self.0.get()
-    }
-
-    pub(crate) fn collector(&self) -> Box<dyn Collector> {
-        Box::new(self.0.clone())
-    }
-}
-
-// === impl Gauge ===
-
-impl Gauge {
-    pub(crate) fn new(opts: Opts) -> Self {
-        Self(valid(IntGauge::with_opts(opts)))
-    }
-
-    /// Sets the value.
-    pub fn set(&self, value: i64) {
-        self.0.set(value);
-    }
-
-    /// Adds `n`, which may be negative.
-    pub fn add(&self, n: i64) {
-        self.0.add(n);
-    }
-
-    /// The value now.
-    pub fn get(&self) -> i64 {
-        self.0.get()
-    }
-
-    pub(crate) fn collector(&self) -> Box<dyn Collector> {
-        Box::new(self.0.clone())
-    }
-}
-
-// === impl Histogram ===
-
-impl Histogram {
-    pub(crate) fn new(opts: Opts, buckets: &[f64]) -> Self {
-        let opts = HistogramOpts {
-            common_opts: opts,
-            buckets: buckets.to_vec(),
+    /// Its series, with `further` labels before its own.
+    pub(crate) fn series(&self, further: &[(&str, &str)]) -> Vec<Series<M>> {
+        let owned = |(name, value): (&str, &str)| (name.to_owned(), value.to_owned());
+        let labelled = |(labels, member): (L, &M)| {
+            let own = L::NAMES.iter().copied().zip(labels.values());
+            let pairs = further.iter().copied().chain(own).map(owned);
+            (pairs.collect(), member.clone())
         };
-        Self(valid(prometheus::Histogram::with_opts(opts)))
-    }
-
-    /// Records a duration.
-    pub fn observe(&self, duration: Duration) {
-        self.0.observe(duration.as_secs_f64());
-    }
-
-    /// How many durations were recorded.
-    pub fn count(&self) -> u64 {
-        self.0.get_sample_count()
-    }
-
-    pub(crate) fn collector(&self) -> Box<dyn Collector> {
-        Box::new(self.0.clone())
+        L::all()
+            .into_iter()
+            .zip(self.members())
+            .map(labelled)
+            .collect()
     }
 }
 
-// === impl CounterFamily ===
-
-impl<L: Label> CounterFamily<L> {
-    pub(crate) fn new(opts: Opts) -> Self {
-        let vector = valid(IntCounterVec::new(opts, &[L::NAME]));
-        let member = |label: &L| Counter(vector.with_label_values(&[label.value()]));
-        Self {
-            members: L::VALUES.iter().map(member).collect(),
-            vector,
-            label: PhantomData,
-        }
-    }
-
-    /// The counter of one label value.
-    #[expect(
-        clippy::indexing_slicing,
-        reason = "a member exists for each value of the label"
-    )]
-    pub fn of(&self, label: L) -> &Counter {
-        &self.members[label.index()]
-    }
-
-    pub(crate) fn collector(&self) -> Box<dyn Collector> {
-        Box::new(self.vector.clone())
+impl<M: Measure, A: Label> Family<M, (A,)> {
+    /// The handle of one label value.
+    pub fn of(&self, a: A) -> &M {
+        self.get((a,))
     }
 }
 
-// === impl CounterFamily2 ===
-
-impl<A: Label, B: Label> CounterFamily2<A, B> {
-    pub(crate) fn new(opts: Opts) -> Self {
-        let vector = valid(IntCounterVec::new(opts, &[A::NAME, B::NAME]));
-        let mut members = Vec::with_capacity(A::VALUES.len() * B::VALUES.len());
-        for a in A::VALUES {
-            for b in B::VALUES {
-                members.push(Counter(vector.with_label_values(&[a.value(), b.value()])));
-            }
-        }
-        Self {
-            members: members.into(),
-            vector,
-            labels: PhantomData,
-        }
-    }
-
-    /// The counter of one pair of label values.
-    #[expect(
-        clippy::indexing_slicing,
-        reason = "a member exists for each pair of values"
-    )]
-    pub fn of(&self, a: A, b: B) -> &Counter {
-        &self.members[a.index() * B::VALUES.len() + b.index()]
-    }
-
-    pub(crate) fn collector(&self) -> Box<dyn Collector> {
-        Box::new(self.vector.clone())
+impl<M: Measure, A: Label, B: Label> Family<M, (A, B)> {
+    /// The handle of one pair of label values.
+    pub fn of(&self, a: A, b: B) -> &M {
+        self.get((a, b))
     }
 }
 
-// === impl CounterFamily3 ===
-
-impl<A: Label, B: Label, C: Label> CounterFamily3<A, B, C> {
-    pub(crate) fn new(opts: Opts) -> Self {
-        let vector = valid(IntCounterVec::new(opts, &[A::NAME, B::NAME, C::NAME]));
-        let mut members = Vec::with_capacity(A::VALUES.len() * B::VALUES.len() * C::VALUES.len());
-        for a in A::VALUES {
-            for b in B::VALUES {
-                for c in C::VALUES {
-                    let values = [a.value(), b.value(), c.value()];
-                    members.push(Counter(vector.with_label_values(&values)));
-                }
-            }
-        }
-        Self {
-            members: members.into(),
-            vector,
-            labels: PhantomData,
-        }
-    }
-
-    /// The counter of one triple of label values.
-    #[expect(
-        clippy::indexing_slicing,
-        reason = "a member exists for each triple of values"
-    )]
-    pub fn of(&self, a: A, b: B, c: C) -> &Counter {
-        &self.members[(a.index() * B::VALUES.len() + b.index()) * C::VALUES.len() + c.index()]
-    }
-
-    pub(crate) fn collector(&self) -> Box<dyn Collector> {
-        Box::new(self.vector.clone())
+impl<M: Measure, A: Label, B: Label, C: Label> Family<M, (A, B, C)> {
+    /// The handle of one triple of label values.
+    pub fn of(&self, a: A, b: B, c: C) -> &M {
+        self.get((a, b, c))
     }
 }
 
-// === impl GaugeFamily ===
-
-impl<L: Label> GaugeFamily<L> {
-    pub(crate) fn new(opts: Opts) -> Self {
-        let vector = valid(IntGaugeVec::new(opts, &[L::NAME]));
-        let member = |label: &L| Gauge(vector.with_label_values(&[label.value()]));
-        Self {
-            members: L::VALUES.iter().map(member).collect(),
-            vector,
-            label: PhantomData,
-        }
+impl<M: Measure, A: Label, B: Label, C: Label, D: Label> Family<M, (A, B, C, D)> {
+    /// The handle of these four label values.
+    pub fn of(&self, a: A, b: B, c: C, d: D) -> &M {
+        self.get((a, b, c, d))
     }
+}
 
-    /// The gauge of one label value.
-    #[expect(
-        clippy::indexing_slicing,
-        reason = "a member exists for each value of the label"
-    )]
-    pub fn of(&self, label: L) -> &Gauge {
-        &self.members[label.index()]
-    }
-
+impl<A: Label> GaugeFamily<A> {
     /// Sets one label value to 1 and the others to 0: a state set.
-    pub fn set_only(&self, label: L) {
-        for (index, member) in self.members.iter().enumerate() {
+    pub fn set_only(&self, label: A) {
+        for (index, member) in self.members().enumerate() {
             member.set(i64::from(index == label.index()));
         }
     }
-
-    pub(crate) fn collector(&self) -> Box<dyn Collector> {
-        Box::new(self.vector.clone())
-    }
 }
 
-// === impl GaugeFamily3 ===
+// === impl ByName ===
 
-impl<A: Label, B: Label, C: Label> GaugeFamily3<A, B, C> {
-    pub(crate) fn new(opts: Opts) -> Self {
-        let vector = valid(IntGaugeVec::new(opts, &[A::NAME, B::NAME, C::NAME]));
-        let mut members = Vec::with_capacity(A::VALUES.len() * B::VALUES.len() * C::VALUES.len());
-        for a in A::VALUES {
-            for b in B::VALUES {
-                for c in C::VALUES {
-                    let values = [a.value(), b.value(), c.value()];
-                    members.push(Gauge(vector.with_label_values(&values)));
-                }
-            }
-        }
+impl<M: Measure, L: Labels> ByName<M, L> {
+    pub(crate) fn new(names: &[&str]) -> Self {
+        let named = |name: &&str| (Box::from(*name), Family::new());
         Self {
-            members: members.into(),
-            vector,
-            labels: PhantomData,
+            families: Arc::new(names.iter().take(NAMES).map(named).collect()),
+            other: Family::new(),
         }
     }
 
-    /// The gauge of one triple of label values.
-    #[expect(
-        clippy::indexing_slicing,
-        reason = "a member exists for each triple of values"
-    )]
-    pub fn of(&self, a: A, b: B, c: C) -> &Gauge {
-        &self.members[(a.index() * B::VALUES.len() + b.index()) * C::VALUES.len() + c.index()]
+    /// The family of one name, or that of all others.
+    pub fn of(&self, name: &str) -> &Family<M, L> {
+        self.families.get(name).unwrap_or(&self.other)
     }
 
-    pub(crate) fn collector(&self) -> Box<dyn Collector> {
-        Box::new(self.vector.clone())
-    }
-}
-
-// === impl SecondsFamily ===
-
-impl<L: Label> SecondsFamily<L> {
-    pub(crate) fn new(opts: Opts) -> Self {
-        let vector = valid(GaugeVec::new(opts, &[L::NAME]));
-        let member = |label: &L| vector.with_label_values(&[label.value()]);
-        Self {
-            members: L::VALUES.iter().map(member).collect(),
-            vector,
-            label: PhantomData,
-        }
-    }
-
-    /// Sets the duration of one label value.
-    #[expect(
-        clippy::indexing_slicing,
-        reason = "a member exists for each value of the label"
-    )]
-    pub fn set(&self, label: L, duration: Duration) {
-        self.members[label.index()].set(duration.as_secs_f64());
-    }
-
-    pub(crate) fn collector(&self) -> Box<dyn Collector> {
-        Box::new(self.vector.clone())
+    pub(crate) fn series(&self, label: &str) -> Vec<Series<M>> {
+        let named = self.families.iter().map(|(name, family)| (&**name, family));
+        named
+            .chain([(OTHER, &self.other)])
+            .flat_map(|(name, family)| family.series(&[(label, name)]))
+            .collect()
     }
 }
 
-// === impl HistogramFamily ===
+// === impl Exposed ===
 
-impl<L: Label> HistogramFamily<L> {
-    pub(crate) fn new(opts: Opts, buckets: &[f64]) -> Self {
-        let opts = HistogramOpts {
-            common_opts: opts,
-            buckets: buckets.to_vec(),
+impl<M: Measure> Exposed<M> {
+    /// # Errors
+    /// When the name or a label is not one by the rules of Prometheus, or the help is empty.
+    pub(crate) fn new(
+        name: String,
+        help: &str,
+        labels: Vec<String>,
+        series: Vec<Series<M>>,
+    ) -> prometheus::Result<Self> {
+        let pair = |(name, value)| {
+            let mut pair = LabelPair::default();
+            pair.set_name(name);
+            pair.set_value(value);
+            pair
         };
-        let vector = valid(HistogramVec::new(opts, &[L::NAME]));
-        let member = |label: &L| Histogram(vector.with_label_values(&[label.value()]));
-        Self {
-            members: L::VALUES.iter().map(member).collect(),
-            vector,
-            label: PhantomData,
-        }
-    }
-
-    /// The histogram of one label value.
-    #[expect(
-        clippy::indexing_slicing,
-        reason = "a member exists for each value of the label"
-    )]
-    pub fn of(&self, label: L) -> &Histogram {
-        &self.members[label.index()]
-    }
-
-    pub(crate) fn collector(&self) -> Box<dyn Collector> {
-        Box::new(self.vector.clone())
-    }
-}
-
-// === impl HistogramFamily2 ===
-
-impl<A: Label, B: Label> HistogramFamily2<A, B> {
-    pub(crate) fn new(opts: Opts, buckets: &[f64]) -> Self {
-        let opts = HistogramOpts {
-            common_opts: opts,
-            buckets: buckets.to_vec(),
+        let sorted = |(mut labels, member): Series<M>| {
+            labels.sort();
+            (labels.into_iter().map(pair).collect(), member)
         };
-        let vector = valid(HistogramVec::new(opts, &[A::NAME, B::NAME]));
-        let mut members = Vec::with_capacity(A::VALUES.len() * B::VALUES.len());
-        for a in A::VALUES {
-            for b in B::VALUES {
-                members.push(Histogram(vector.with_label_values(&[a.value(), b.value()])));
-            }
-        }
-        Self {
-            members: members.into(),
-            vector,
-            labels: PhantomData,
-        }
-    }
-
-    /// The histogram of one pair of label values.
-    #[expect(
-        clippy::indexing_slicing,
-        reason = "a member exists for each pair of values"
-    )]
-    pub fn of(&self, a: A, b: B) -> &Histogram {
-        &self.members[a.index() * B::VALUES.len() + b.index()]
-    }
-
-    pub(crate) fn collector(&self) -> Box<dyn Collector> {
-        Box::new(self.vector.clone())
+        Ok(Self {
+            desc: Desc::new(name, help.to_owned(), labels, HashMap::new())?,
+            series: series.into_iter().map(sorted).collect(),
+        })
     }
 }
 
-#[expect(
-    clippy::expect_used,
-    reason = "names are literals; a test registers every metric"
-)]
-fn valid<T>(made: prometheus::Result<T>) -> T {
-    made.expect("metric names, labels and buckets are valid literals")
+impl<M: Measure> Collector for Exposed<M> {
+    fn desc(&self) -> Vec<&Desc> {
+        vec![&self.desc]
+    }
+
+    fn collect(&self) -> Vec<MetricFamily> {
+        let read = |(labels, member): &(Vec<LabelPair>, M)| {
+            let mut metric = Metric::from_label(labels.clone());
+            member.read(&mut metric);
+            metric
+        };
+        let mut family = MetricFamily::default();
+        family.set_name(self.desc.fq_name.clone());
+        family.set_help(self.desc.help.clone());
+        family.set_field_type(M::TYPE);
+        family.set_metric(self.series.iter().map(read).collect());
+        vec![family]
+    }
 }

@@ -1,20 +1,19 @@
 //! The registry of one node's metrics, and the list of what it holds.
 
+use std::any::{Any, TypeId};
+use std::collections::HashMap;
 use std::sync::Arc;
 
-use prometheus::core::Collector;
-use prometheus::{Encoder, Opts, TextEncoder};
+use parking_lot::Mutex;
+use prometheus::proto::MetricType;
+use prometheus::{Encoder, TextEncoder};
 
 use crate::family::{
-    Counter, CounterFamily, CounterFamily2, CounterFamily3, Gauge, GaugeFamily, GaugeFamily3,
-    Histogram, HistogramFamily, HistogramFamily2, SecondsFamily,
+    ByName, CounterFamily, CounterFamily2, CounterFamily3, CounterFamily4, Exposed, Family,
+    GaugeFamily, GaugeFamily3, HistogramFamily, HistogramFamily2, SecondsFamily,
 };
-use crate::labels::Label;
-
-/// Boundaries in seconds of every histogram of durations; 0.25 and 2 are objectives.
-const SECONDS: [f64; 12] = [
-    0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 2.0, 10.0,
-];
+use crate::labels::{Label, Labels};
+use crate::measure::{Counter, Gauge, Histogram, Measure};
 
 /// What kind of metric a family is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,7 +33,7 @@ pub struct Description {
     pub name: String,
     /// Counter, gauge or histogram.
     pub kind: Kind,
-    /// The label names with their possible values.
+    /// The label names with their possible values; none where the configuration or the build gives them.
     pub labels: Vec<(&'static str, Vec<&'static str>)>,
     /// What question it answers.
     pub help: &'static str,
@@ -52,7 +51,8 @@ pub struct Registry {
 #[derive(Debug, Default)]
 struct Inner {
     prometheus: prometheus::Registry,
-    descriptions: parking_lot::Mutex<Vec<Description>>,
+    descriptions: Mutex<Vec<Description>>,
+    shared: Mutex<HashMap<TypeId, Box<dyn Any + Send>>>,
 }
 
 // === impl Registry ===
@@ -65,22 +65,12 @@ impl Registry {
 
     /// A counter without labels. `name` comes without the prefix.
     pub fn counter(&self, name: &'static str, help: &'static str) -> Counter {
-        let counter = Counter::new(opts(name, help));
-        self.add(name, Kind::Counter, help, vec![], counter.collector());
-        counter
+        self.family::<Counter, ()>(name, help).get(()).clone()
     }
 
     /// Counters by one label.
-    pub fn counters<L: Label>(&self, name: &'static str, help: &'static str) -> CounterFamily<L> {
-        let family = CounterFamily::new(opts(name, help));
-        self.add(
-            name,
-            Kind::Counter,
-            help,
-            vec![values::<L>()],
-            family.collector(),
-        );
-        family
+    pub fn counters<A: Label>(&self, name: &'static str, help: &'static str) -> CounterFamily<A> {
+        self.family(name, help)
     }
 
     /// Counters by two labels.
@@ -89,15 +79,7 @@ impl Registry {
         name: &'static str,
         help: &'static str,
     ) -> CounterFamily2<A, B> {
-        let family = CounterFamily2::new(opts(name, help));
-        self.add(
-            name,
-            Kind::Counter,
-            help,
-            vec![values::<A>(), values::<B>()],
-            family.collector(),
-        );
-        family
+        self.family(name, help)
     }
 
     /// Counters by three labels.
@@ -106,35 +88,26 @@ impl Registry {
         name: &'static str,
         help: &'static str,
     ) -> CounterFamily3<A, B, C> {
-        let family = CounterFamily3::new(opts(name, help));
-        self.add(
-            name,
-            Kind::Counter,
-            help,
-            vec![values::<A>(), values::<B>(), values::<C>()],
-            family.collector(),
-        );
-        family
+        self.family(name, help)
+    }
+
+    /// Counters by four labels.
+    pub fn counters4<A: Label, B: Label, C: Label, D: Label>(
+        &self,
+        name: &'static str,
+        help: &'static str,
+    ) -> CounterFamily4<A, B, C, D> {
+        self.family(name, help)
     }
 
     /// A gauge without labels.
     pub fn gauge(&self, name: &'static str, help: &'static str) -> Gauge {
-        let gauge = Gauge::new(opts(name, help));
-        self.add(name, Kind::Gauge, help, vec![], gauge.collector());
-        gauge
+        self.family::<Gauge, ()>(name, help).get(()).clone()
     }
 
     /// Gauges by one label.
-    pub fn gauges<L: Label>(&self, name: &'static str, help: &'static str) -> GaugeFamily<L> {
-        let family = GaugeFamily::new(opts(name, help));
-        self.add(
-            name,
-            Kind::Gauge,
-            help,
-            vec![values::<L>()],
-            family.collector(),
-        );
-        family
+    pub fn gauges<A: Label>(&self, name: &'static str, help: &'static str) -> GaugeFamily<A> {
+        self.family(name, help)
     }
 
     /// Gauges by three labels.
@@ -143,64 +116,26 @@ impl Registry {
         name: &'static str,
         help: &'static str,
     ) -> GaugeFamily3<A, B, C> {
-        let family = GaugeFamily3::new(opts(name, help));
-        self.add(
-            name,
-            Kind::Gauge,
-            help,
-            vec![values::<A>(), values::<B>(), values::<C>()],
-            family.collector(),
-        );
-        family
+        self.family(name, help)
     }
 
     /// Durations that are measured once, as gauges by one label.
-    pub fn seconds<L: Label>(&self, name: &'static str, help: &'static str) -> SecondsFamily<L> {
-        let family = SecondsFamily::new(opts(name, help));
-        self.add(
-            name,
-            Kind::Gauge,
-            help,
-            vec![values::<L>()],
-            family.collector(),
-        );
-        family
-    }
-
-    /// A gauge whose labels have one constant value each, such as `build_info`.
-    pub fn info(&self, name: &'static str, help: &'static str, labels: &[(&'static str, &str)]) {
-        let mut options = opts(name, help);
-        for (label, value) in labels {
-            options = options.const_label(*label, *value);
-        }
-        let gauge = Gauge::new(options);
-        gauge.set(1);
-        let labels = labels.iter().map(|(label, _)| (*label, vec![])).collect();
-        self.add(name, Kind::Gauge, help, labels, gauge.collector());
+    pub fn seconds<A: Label>(&self, name: &'static str, help: &'static str) -> SecondsFamily<A> {
+        self.family(name, help)
     }
 
     /// A histogram of durations in seconds.
     pub fn histogram(&self, name: &'static str, help: &'static str) -> Histogram {
-        let histogram = Histogram::new(opts(name, help), &SECONDS);
-        self.add(name, Kind::Histogram, help, vec![], histogram.collector());
-        histogram
+        self.family::<Histogram, ()>(name, help).get(()).clone()
     }
 
     /// Histograms of durations in seconds by one label.
-    pub fn histograms<L: Label>(
+    pub fn histograms<A: Label>(
         &self,
         name: &'static str,
         help: &'static str,
-    ) -> HistogramFamily<L> {
-        let family = HistogramFamily::new(opts(name, help), &SECONDS);
-        self.add(
-            name,
-            Kind::Histogram,
-            help,
-            vec![values::<L>()],
-            family.collector(),
-        );
-        family
+    ) -> HistogramFamily<A> {
+        self.family(name, help)
     }
 
     /// Histograms of durations in seconds by two labels.
@@ -209,15 +144,55 @@ impl Registry {
         name: &'static str,
         help: &'static str,
     ) -> HistogramFamily2<A, B> {
-        let family = HistogramFamily2::new(opts(name, help), &SECONDS);
-        self.add(
-            name,
-            Kind::Histogram,
-            help,
-            vec![values::<A>(), values::<B>()],
-            family.collector(),
-        );
+        self.family(name, help)
+    }
+
+    /// One handle for each combination of labels. The functions above are this with names for the usual ones.
+    pub fn family<M: Measure, L: Labels>(
+        &self,
+        name: &'static str,
+        help: &'static str,
+    ) -> Family<M, L> {
+        let family = Family::new();
+        self.add(name, help, described::<L>(), family.series(&[]));
         family
+    }
+
+    /// Families by a label whose values the configuration gives.
+    pub fn by_name<M: Measure, L: Labels>(
+        &self,
+        name: &'static str,
+        help: &'static str,
+        label: &'static str,
+        values: &[&str],
+    ) -> ByName<M, L> {
+        let by_name = ByName::new(values);
+        let mut labels = vec![(label, Vec::new())];
+        labels.extend(described::<L>());
+        self.add(name, help, labels, by_name.series(label));
+        by_name
+    }
+
+    /// A gauge whose labels have one constant value each, such as `build_info`.
+    pub fn info(&self, name: &'static str, help: &'static str, labels: &[(&'static str, &str)]) {
+        let family = Family::<Gauge, ()>::new();
+        family.get(()).set(1);
+        let described = labels.iter().map(|(label, _)| (*label, vec![])).collect();
+        self.add(name, help, described, family.series(labels));
+    }
+
+    /// Handles that several crates use: `make` makes them for whoever asks first.
+    pub fn shared<T: Clone + Send + 'static>(&self, make: impl FnOnce(&Self) -> T) -> T {
+        let known = |shared: &HashMap<TypeId, Box<dyn Any + Send>>| {
+            let handles = shared.get(&TypeId::of::<T>())?;
+            handles.downcast_ref::<T>().cloned()
+        };
+        let mut shared = self.inner.shared.lock();
+        known(&shared).unwrap_or_else(|| {
+            let made = make(self);
+            shared.insert(TypeId::of::<T>(), Box::new(made.clone()));
+            made
+        })
     }
 
     /// Everything, in the Prometheus text format 0.0.4.
@@ -236,38 +211,54 @@ impl Registry {
         list
     }
 
-    fn add(
+    fn add<M: Measure>(
         &self,
         name: &'static str,
-        kind: Kind,
         help: &'static str,
         labels: Vec<(&'static str, Vec<&'static str>)>,
-        collector: Box<dyn Collector>,
+        series: Vec<(Vec<(String, String)>, M)>,
     ) {
-        match self.inner.prometheus.register(collector) {
-            Ok(()) => {
-                let name = format!("rookery_{name}");
-                self.inner.descriptions.lock().push(Description {
-                    name,
-                    kind,
-                    labels,
-                    help,
-                });
-            }
-            Err(error) => tracing::error!(name, %error, "metric registered twice"),
+        let names = labels.iter().map(|(name, _)| (*name).to_owned()).collect();
+        let full_name = format!("rookery_{name}");
+        let exposed = Exposed::new(full_name.clone(), help, names, series);
+        let registered =
+            exposed.and_then(|exposed| self.inner.prometheus.register(Box::new(exposed)));
+        if let Err(error) = registered {
+            tracing::error!(name, %error, "a metric is not exposed");
+            return;
+        }
+        self.inner.descriptions.lock().push(Description {
+            name: full_name,
+            kind: Kind::of(M::TYPE),
+            labels,
+            help,
+        });
+    }
+}
+
+// === impl Kind ===
+
+impl Kind {
+    fn of(kind: MetricType) -> Self {
+        match kind {
+            MetricType::COUNTER => Self::Counter,
+            MetricType::HISTOGRAM => Self::Histogram,
+            _ => Self::Gauge,
         }
     }
 }
 
-fn opts(name: &str, help: &str) -> Opts {
-    Opts::new(format!("rookery_{name}"), help)
-}
-
-fn values<L: Label>() -> (&'static str, Vec<&'static str>) {
-    (
-        L::NAME,
-        L::VALUES.iter().map(|value| value.value()).collect(),
-    )
+/// The names of labels, with the values that each has in any combination.
+fn described<L: Labels>() -> Vec<(&'static str, Vec<&'static str>)> {
+    let mut labels: Vec<_> = L::NAMES.iter().map(|name| (*name, Vec::new())).collect();
+    for combination in L::all() {
+        for ((_, known), value) in labels.iter_mut().zip(combination.values()) {
+            if !known.contains(&value) {
+                known.push(value);
+            }
+        }
+    }
+    labels
 }
 
 #[cfg(test)]
@@ -346,5 +337,48 @@ mod tests {
         };
         assert_eq!(pairs.name, "rookery_pairs_total");
         assert_eq!(pairs.labels[0], ("reason", vec!["client", "timeout"]));
+    }
+
+    #[test]
+    fn names_of_the_configuration_are_labels_up_to_a_bound() {
+        let registry = Registry::new();
+        let names: Vec<String> = (10..50).map(|number| format!("{number}.example")).collect();
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        let gauges: ByName<Gauge, (Side,)> =
+            registry.by_name("sessions", "Sessions?", "host", &names);
+        gauges.of("10.example").of(Side::Near).add(2);
+        gauges.of("49.example").of(Side::Far).add(3);
+        let text = registry.render();
+        let series = text.lines().filter(|line| !line.starts_with('#'));
+        assert_eq!(series.count(), 33 * 2, "{text}");
+        for line in [
+            "rookery_sessions{host=\"10.example\",side=\"near\"} 2",
+            "rookery_sessions{host=\"other\",side=\"far\"} 3",
+        ] {
+            assert!(text.contains(line), "{line} is not in {text}");
+        }
+        let labels = &registry.descriptions()[0].labels;
+        assert_eq!(
+            labels[..],
+            [("host", vec![]), ("side", vec!["near", "far"])]
+        );
+    }
+
+    #[test]
+    fn what_crates_share_is_made_once() {
+        let registry = Registry::new();
+        let handles = || registry.shared(|registry| registry.counter("shared_total", "Shared?"));
+        handles().increment();
+        handles().increment();
+        assert!(registry.render().contains("rookery_shared_total 2\n"));
+    }
+
+    #[test]
+    fn a_bad_name_is_not_exposed_and_hurts_nobody() {
+        let registry = Registry::new();
+        registry.counter("no name", "Bad?").increment();
+        registry.counter("good_total", "Good?").increment();
+        assert_eq!(registry.descriptions().len(), 1);
+        assert!(registry.render().contains("rookery_good_total 1\n"));
     }
 }

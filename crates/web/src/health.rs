@@ -103,7 +103,7 @@ impl Health {
 
     /// Says how long a part of the start took.
     pub fn took(&self, phase: Phase, duration: Duration) {
-        self.inner.startup.set(phase, duration);
+        self.inner.startup.of(phase).set(duration);
     }
 
     /// The state.
