@@ -2,6 +2,8 @@
 //!
 //! Bookmarks (XEP-0048), notes and settings of clients are such elements; nothing is known of any.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use futures_util::FutureExt;
 use rookery_extension::{
     Answer, Feature, IqContext, IqHandler, IqMethod, IqRequest, Outcome, Registry, Relation, Scope,
@@ -102,17 +104,24 @@ impl PrivateStorage {
         Answer::Ordered(change.map(Outcome::from).boxed())
     }
 
+    /// Reads once, however many elements are asked for.
     fn get(&self, account: BareJid, asked: Vec<Element>) -> Answer {
         let records = self.records.clone();
         let read = async move {
+            let only = match asked.as_slice() {
+                [only] => Some(record_name(only)),
+                _ => None,
+            };
+            let kept = records.read(&account, KIND, only.as_deref()).await?;
+            let kept: BTreeMap<String, Vec<u8>> = kept
+                .into_iter()
+                .map(|datum| (datum.name, datum.value))
+                .collect();
             let mut query = Element::new("query", NAMESPACE);
             for empty in asked {
-                let found = records
-                    .read(&account, KIND, Some(&record_name(&empty)))
-                    .await?;
-                query.push(match found.first() {
-                    Some(datum) => {
-                        let read = StoredElement::from_record(&datum.value);
+                query.push(match kept.get(&record_name(&empty)) {
+                    Some(value) => {
+                        let read = StoredElement::from_record(value);
                         read.map_err(|error| refusal(&error))?.0
                     }
                     None => Element::new(empty.name().to_owned(), empty.namespace().to_owned()),
@@ -211,7 +220,9 @@ impl IqRequest for PrivateRequest {
                 if one.clone().any(|(a, b)| a.namespace() != b.namespace()) {
                     return Err(Condition::BadRequest.into());
                 }
-                elements.dedup_by(|a, b| a.name() == b.name());
+                // Each once, or the answer could be much larger than what is kept.
+                let mut names = BTreeSet::new();
+                elements.retain(|element| names.insert(element.name().to_owned()));
                 Ok(Self::Get(elements))
             }
             IqMethod::Set => {
@@ -331,6 +342,15 @@ mod tests {
         assert_eq!(set(&scene, both), Some(Ok(None)));
         let got = get(&scene, "<a xmlns='urn:a'/><b xmlns='urn:a'/>");
         assert_eq!(got, Element::parse_str(&query(both)).unwrap());
+    }
+
+    #[test]
+    fn element_that_is_asked_for_again_and_again_is_answered_once() {
+        let scene = Scene::new();
+        set(&scene, "<a xmlns='urn:a'>1</a>");
+        let got = get(&scene, &"<a xmlns='urn:a'/><b xmlns='urn:a'/>".repeat(3));
+        let once = query("<a xmlns='urn:a'>1</a><b xmlns='urn:a'/>");
+        assert_eq!(got, Element::parse_str(&once).unwrap());
     }
 
     #[test]

@@ -130,6 +130,16 @@ impl Client {
         &self.raw
     }
 
+    /// The channel binding `tls-exporter` of a connection with TLS (RFC 9266 §2).
+    pub fn exporter(&self) -> Option<[u8; 32]> {
+        self.transport.exporter()
+    }
+
+    /// The certificate of the server, as DER, on a connection with TLS.
+    pub fn certificate(&self) -> Option<&[u8]> {
+        self.transport.certificate()
+    }
+
     /// Sends bytes as they are.
     pub async fn send(&mut self, bytes: impl AsRef<[u8]>) -> Result<(), ClientError> {
         self.transport.write_all(bytes.as_ref()).await?;

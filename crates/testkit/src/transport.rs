@@ -6,9 +6,9 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use rustls::RootCertStore;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::{ClientConnection, RootCertStore};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
@@ -78,6 +78,29 @@ impl std::fmt::Debug for Trust {
 }
 
 // === impl Transport ===
+
+impl Transport {
+    fn tls(&self) -> Option<&ClientConnection> {
+        match self {
+            Self::Tls(stream) => Some(stream.get_ref().1),
+            _ => None,
+        }
+    }
+
+    /// RFC 9266 §2.
+    pub(crate) fn exporter(&self) -> Option<[u8; 32]> {
+        let label = b"EXPORTER-Channel-Binding";
+        self.tls()?
+            .export_keying_material([0; 32], label, Some(b""))
+            .ok()
+    }
+
+    /// What the server identified itself with.
+    pub(crate) fn certificate(&self) -> Option<&[u8]> {
+        let chain = self.tls()?.peer_certificates()?;
+        chain.first().map(AsRef::as_ref)
+    }
+}
 
 impl AsyncRead for Transport {
     fn poll_read(

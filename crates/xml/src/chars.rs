@@ -80,6 +80,11 @@ pub(crate) fn may_begin_name(b: u8) -> bool {
     is_ascii_name_start(b) || b == b':' || b >= 0x80
 }
 
+/// Whether behind `<!` it begins `DOCTYPE`, `ENTITY`, `ELEMENT`, `ATTLIST` or `NOTATION`.
+pub(crate) fn begins_declaration(b: u8) -> bool {
+    matches!(b, b'D' | b'E' | b'A' | b'N')
+}
+
 const fn is_ascii_name_start(b: u8) -> bool {
     b.is_ascii_alphabetic() || b == b'_'
 }

@@ -9,7 +9,7 @@ use quick_xml::Reader as Pieces;
 use quick_xml::errors::{Error, IllFormedError};
 use quick_xml::events::{BytesStart, Event};
 
-use crate::chars::has_controls_in_xml;
+use crate::chars::{begins_declaration, has_controls_in_xml};
 use crate::error::XmlError;
 use crate::escape::split_reference;
 use crate::limits::Limits;
@@ -188,8 +188,15 @@ fn text(piece: &str) -> Result<Token<'_>, XmlError> {
 
 /// What quick-xml itself refuses at `rest`: an attempt at what is restricted, or XML that is not well-formed.
 fn refusal(error: &Error, rest: &str) -> XmlError {
-    if rest.starts_with("<!") && !rest.starts_with("<![CDATA[") {
-        return XmlError::Restricted("comment or document type");
+    let markup = rest.as_bytes().strip_prefix(b"<!");
+    if let Some(&[b'-', b'-', ..]) = markup {
+        return XmlError::Restricted("comment");
+    }
+    if markup
+        .and_then(<[u8]>::first)
+        .is_some_and(|&first| begins_declaration(first))
+    {
+        return XmlError::Restricted("document type");
     }
     XmlError::NotWellFormed(match error {
         Error::IllFormed(IllFormedError::MismatchedEndTag { .. }) => "end tag of another element",

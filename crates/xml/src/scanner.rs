@@ -9,7 +9,7 @@
 use memchr::{memchr, memchr2, memchr3};
 use smallvec::SmallVec;
 
-use crate::chars::{is_space, may_begin_name};
+use crate::chars::{begins_declaration, is_space, may_begin_name};
 use crate::error::XmlError;
 use crate::limits::Limits;
 
@@ -83,6 +83,9 @@ enum State {
     Quoted(u8),
     /// In an end tag.
     EndTag,
+    /// After `<!`, and after `<!-`.
+    Bang,
+    Dash,
     /// Still to be spelled: the rest of `<![CDATA[` or of `<?xml `.
     Section(&'static [u8]),
     Declaration(&'static [u8]),
@@ -169,6 +172,9 @@ impl Scanner {
                 Some(_) => return self.end_tag_end(window),
                 None => {}
             },
+            State::Bang => self.bang(next)?,
+            State::Dash if next == b'-' => return Err(XmlError::Restricted("comment")),
+            State::Dash => return Err(XmlError::NotWellFormed("'<!-' that begins no comment")),
             State::Section(expected) => self.section(next, expected)?,
             State::Declaration(expected) => self.declaration(next, expected, rest, window)?,
             State::CData => {
@@ -224,7 +230,7 @@ impl Scanner {
     fn markup(&mut self, next: u8) -> Result<(), XmlError> {
         self.position += 1;
         self.state = match next {
-            b'!' => State::Section(b"[CDATA["),
+            b'!' => State::Bang,
             b'?' if self.phase == Phase::Header && self.position == 2 => State::Declaration(b"xml"),
             b'?' => return Err(XmlError::Restricted("processing instruction")),
             _ if self.phase == Phase::Closed => {
@@ -241,7 +247,20 @@ impl Scanner {
         Ok(())
     }
 
-    /// `<!` may only begin `<![CDATA[`, and only inside of a stanza.
+    /// The byte after `<!`: a comment and what declares something are restricted (RFC 6120 §11.1), a CDATA section
+    /// may follow, and anything else is nothing that XML knows (§11.3).
+    fn bang(&mut self, next: u8) -> Result<(), XmlError> {
+        self.position += 1;
+        self.state = match next {
+            b'[' => State::Section(b"CDATA["),
+            b'-' => State::Dash,
+            _ if begins_declaration(next) => return Err(XmlError::Restricted("document type")),
+            _ => return Err(XmlError::NotWellFormed("'<!' that begins nothing")),
+        };
+        Ok(())
+    }
+
+    /// `<![` may only begin `<![CDATA[`, and only inside of a stanza.
     fn section(&mut self, next: u8, expected: &'static [u8]) -> Result<(), XmlError> {
         self.position += 1;
         self.state = match expected.split_first() {
@@ -253,7 +272,11 @@ impl Scanner {
             Some((&first, _)) if first == next => {
                 return Err(XmlError::NotWellFormed("text outside of the stream"));
             }
-            _ => return Err(XmlError::Restricted("comment or document type")),
+            _ => {
+                return Err(XmlError::NotWellFormed(
+                    "'<![' that begins no CDATA section",
+                ));
+            }
         };
         Ok(())
     }

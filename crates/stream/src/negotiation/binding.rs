@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use rookery_stanza::{
-    Condition, IqType, Jid, Kind, ParseError, Stanza, StanzaError, StreamCondition, ns,
+    BareJid, Condition, IqType, Jid, Kind, ParseError, Stanza, StanzaError, StreamCondition, ns,
 };
 use rookery_xml::{Element, XmlError};
 
@@ -29,15 +29,25 @@ impl Negotiation {
         let Some(account) = &self.account else {
             return self.before_login(stanza, now, effects);
         };
-        let to_server = stanza.to.as_ref().is_none_or(|to| {
-            to == account.as_jid() || (to.is_bare() && to.as_str() == stream.host)
-        });
+        let to_server = is_for_server(&stanza, account, &stream.host);
         match stanza.kind {
             Kind::Iq(IqType::Set | IqType::Get) if to_server && stanza.has("bind", ns::BIND) => {
                 self.bind(stanza, now, effects);
             }
             _ => self.fail(StreamCondition::NotAuthorized.into(), now, effects),
         }
+    }
+
+    /// Whether the client, which is bound, asks for a resource once more. It is not allowed to (§7.6.2.2): a
+    /// stream has one resource (§7.1).
+    pub(super) fn binds_again(&self, stanza: &Stanza) -> bool {
+        let (Some(stream), Some(account)) = (&self.stream, &self.account) else {
+            return false;
+        };
+        stanza.kind == Kind::Iq(IqType::Set)
+            && self.is_bound()
+            && stanza.has("bind", ns::BIND)
+            && is_for_server(stanza, account, &stream.host)
     }
 
     fn bind(&mut self, request: Stanza, now: Instant, effects: &mut Vec<Effect>) {
@@ -80,7 +90,15 @@ impl Negotiation {
     }
 }
 
-fn refuse(request: &Stanza, error: &StanzaError, effects: &mut Vec<Effect>) {
+/// Whether it is addressed to the server or to the client's account.
+fn is_for_server(stanza: &Stanza, account: &BareJid, host: &str) -> bool {
+    stanza
+        .to
+        .as_ref()
+        .is_none_or(|to| to == account.as_jid() || (to.is_bare() && to.as_str() == host))
+}
+
+pub(super) fn refuse(request: &Stanza, error: &StanzaError, effects: &mut Vec<Effect>) {
     if let Some(reply) = request.error_reply(error) {
         Negotiation::send(&reply, effects);
     }

@@ -14,9 +14,10 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::Bytes;
-use rookery_stanza::{BareJid, ParseError, Stanza, StreamCondition, StreamError, ns};
+use rookery_stanza::{BareJid, Condition, ParseError, Stanza, StreamCondition, StreamError, ns};
 use rookery_xml::{Element, Limits, StreamNamespaces};
 
+use self::binding::refuse;
 use crate::config::{Config, StartTls};
 use crate::effect::Effect;
 use crate::framing::{Frame, Framing};
@@ -313,10 +314,16 @@ impl Negotiation {
                 if stanza.lang.is_none() {
                     stanza.lang.clone_from(&stream.lang);
                 }
+                if self.binds_again(&stanza) {
+                    return refuse(&stanza, &Condition::NotAllowed.into(), effects);
+                }
                 effects.push(Effect::Stanza(stanza));
             }
             Err(ParseError::Stanza(fault)) => effects.push(Effect::StanzaFault(fault)),
-            Err(ParseError::UnsupportedStanzaType) => self.element(bytes, now, effects),
+            // §4.8.3, §4.8.4: which other namespace it is decides.
+            Err(ParseError::UnsupportedStanzaType | ParseError::InvalidNamespace) => {
+                self.element(bytes, now, effects);
+            }
             Err(refused) => self.fail(parse_error(refused), now, effects),
         }
     }

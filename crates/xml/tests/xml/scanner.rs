@@ -167,14 +167,14 @@ fn an_end_tag_of_another_element_is_refused_as_soon_as_it_shows_s4_9_3_13() {
 #[test]
 fn restricted_xml_is_refused_as_soon_as_it_shows_s11_1() {
     for restricted in [
-        "<!-",
+        "<!--",
         "<!D",
         "<a><!--",
         "<a><!DOCTYPE",
+        "<a><!ENTITY",
         "<?",
         "<?xml version='1.0'?>",
         "<a><?pi",
-        "<a><![cdata[",
     ] {
         assert!(
             matches!(refusal(restricted), Some(XmlError::Restricted(_))),
@@ -192,6 +192,24 @@ fn restricted_xml_is_refused_as_soon_as_it_shows_s11_1() {
         assert!(
             matches!(scan(restricted).1, Some(XmlError::Restricted(_))),
             "{restricted}"
+        );
+    }
+}
+
+#[test]
+fn what_only_looks_like_a_declaration_is_not_well_formed_s11_3() {
+    for ill_formed in [
+        "<!>",
+        "<!-x",
+        "<a><!->",
+        "<a><! DOCTYPE",
+        "<!doctype",
+        "<a><![cdata[",
+        "<a><![INCLUDE[",
+    ] {
+        assert!(
+            matches!(refusal(ill_formed), Some(XmlError::NotWellFormed(_))),
+            "{ill_formed}"
         );
     }
 }

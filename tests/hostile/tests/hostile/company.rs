@@ -1,5 +1,6 @@
 //! The servers under attack, the attackers' connections, and somebody who only wants to talk meanwhile.
 
+use std::io;
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
@@ -17,6 +18,8 @@ pub(crate) struct Company {
     pub(crate) server: Server,
     /// With timeouts of a second or two.
     pub(crate) hurried: Server,
+    /// With little room for what clients want to keep; anybody may make an account.
+    pub(crate) frugal: Server,
 }
 
 /// Somebody who is served all the time.
@@ -38,10 +41,31 @@ impl Company {
                        negotiation_timeout_seconds = 2\nclose_timeout_seconds = 1\n\
                        [session]\nmax_outgoing_bytes = 262144\n[router]\nsessions_per_account = 5\n\
                        roster_items = 20\nsubscription_requests = 3\noffline_messages = 3\n";
+        let frugal = "[router]\nroster_bytes = 2000\n[features]\nbytes_per_account = 20000\n\
+                      [features.vcard]\nmax_bytes = 4096\n[features.private_storage]\n\
+                      max_element_bytes = 4096\nmax_elements = 10\n[features.blocking]\n\
+                      max_items = 20\n[features.registration]\naccounts_per_address = 2\n\
+                      [[host]]\nname = \"localhost\"\nregistration = true\n";
         Self {
             server: Server::start(options("")).await.unwrap(),
             hurried: Server::start(options(hurried)).await.unwrap(),
+            frugal: Server::start(options(frugal)).await.unwrap(),
         }
+    }
+
+    /// A server that serves nobody else, with these settings.
+    pub(crate) async fn alone(settings: &str, accounts: &[&str]) -> io::Result<Server> {
+        Server::start(Options {
+            accounts: accounts.iter().map(|name| (*name).to_owned()).collect(),
+            extra: format!("[log]\nlevel = \"warn\"\n{settings}"),
+            ..Options::default()
+        })
+        .await
+    }
+
+    /// The servers that many rows share.
+    pub(crate) fn servers(&self) -> [&Server; 3] {
+        [&self.server, &self.hurried, &self.frugal]
     }
 
     /// A connection of `user` at a stage, from an address of its own.

@@ -9,6 +9,7 @@ mod acts;
 mod company;
 mod judge;
 mod row;
+mod scram;
 mod template;
 
 use std::collections::BTreeSet;
@@ -50,7 +51,10 @@ async fn play(company: &Company, number: (usize, usize), row: &Row) -> Result<()
 async fn theme(company: &Company, number: usize, rows: &[Row]) -> Vec<String> {
     let mut failures = Vec::new();
     let name = rows.first().map_or("", |row| row.theme);
-    let mut witness = Witness::arrive(&company.server, &format!("witness-{name}")).await;
+    let mut witnesses = Vec::new();
+    for server in company.servers() {
+        witnesses.push(Witness::arrive(server, &format!("witness-{name}")).await);
+    }
     let (acts, rows): (Vec<_>, Vec<_>) = rows
         .iter()
         .enumerate()
@@ -63,8 +67,15 @@ async fn theme(company: &Company, number: usize, rows: &[Row]) -> Vec<String> {
         for ((_, row), played) in group.iter().zip(join_all(play).await) {
             failures.extend(played.err().map(|it| row.failure(&it)));
         }
-        let served = witness.is_served().await.err();
-        failures.extend(served.map(|it| group[0].1.failure(&it)));
+        // Rows that are no acts are at the first server.
+        let at_hand = match group[0].1.stage {
+            Stage::Act => witnesses.len(),
+            _ => 1,
+        };
+        for witness in witnesses.iter_mut().take(at_hand) {
+            let served = witness.is_served().await.err();
+            failures.extend(served.map(|it| group[0].1.failure(&it)));
+        }
     }
     failures
 }
@@ -87,7 +98,7 @@ async fn each_hostile_input_gets_what_the_standard_names_and_others_are_served()
         failures.len(),
         failures.join("\n")
     );
-    for server in [&company.server, &company.hurried] {
+    for server in company.servers() {
         assert_eq!(
             server.metric("rookery_panics_total").await.unwrap(),
             Some(0.0)

@@ -73,6 +73,8 @@ const FILES: &[(&str, &str)] = &[
     ("binding", include_str!("../../table/binding.tsv")),
     ("stanzas", include_str!("../../table/stanzas.tsv")),
     ("roster", include_str!("../../table/roster.tsv")),
+    ("keeping", include_str!("../../table/keeping.tsv")),
+    ("registration", include_str!("../../table/registration.tsv")),
     ("patience", include_str!("../../table/patience.tsv")),
 ];
 

@@ -39,32 +39,6 @@ pub(super) async fn an_account_has_so_many_sessions(company: &Company, source: I
     Ok(())
 }
 
-/// Thousands of requests to somebody who does not answer; who asked, who was asked and everybody else go on.
-pub(super) async fn requests_that_nobody_answers_cost_nothing_that_stays(
-    company: &Company,
-    source: IpAddr,
-) -> Verdict {
-    let mut silent = company.server.log_in("silent", "here").await?;
-    let mut asker = bound(&company.server, source, "asker").await?;
-    for number in 0..3000 {
-        let request = format!(
-            "<iq type='get' id='{number}' to='silent@localhost/here'><x xmlns='urn:example:x'/></iq>"
-        );
-        asker.send(request).await?;
-    }
-    for number in 0..3000 {
-        let asked = silent.element().await?;
-        check(
-            asked.attribute("id") == Some(number.to_string().as_str()),
-            "a request is lost",
-        )?;
-    }
-    asker.ping("localhost").await?;
-    silent.log_out().await?;
-    asker.ping("localhost").await?;
-    Ok(())
-}
-
 pub(super) async fn a_roster_has_so_many_items(company: &Company, source: IpAddr) -> Verdict {
     let mut client = bound(&company.hurried, source, "items").await?;
     for number in 0..ITEMS + 5 {

@@ -1,8 +1,14 @@
 //! Rows that take more than bytes: time, several connections, other transports.
 
+mod binding;
+mod enumeration;
 mod floods;
+mod keeping;
 mod logins;
 mod patience;
+mod questions;
+mod rates;
+mod registration;
 mod tls;
 
 use std::error::Error;
@@ -37,9 +43,20 @@ macro_rules! acts {
 
 /// Each by the name that its row says.
 pub(crate) const ACTS: &[(&str, Act)] = acts! {
+    binding:
+        what_is_right_in_all_is_accepted
+        a_proof_for_another_connection_is_refused
+        a_proof_for_another_certificate_is_refused
+        a_downgrade_is_refused_whatever_is_proved
+        a_header_that_changed_is_refused
+        a_nonce_without_the_servers_part_is_refused;
+    enumeration:
+        answers_do_not_tell_who_exists
+        time_does_not_tell_who_exists
+        the_same_work_is_done_for_who_does_not_exist
+        salts_of_unknown_names_stay;
     floods:
         an_account_has_so_many_sessions
-        requests_that_nobody_answers_cost_nothing_that_stays
         a_roster_has_so_many_items
         requests_to_subscribe_are_kept_up_to_a_bound
         messages_are_kept_up_to_a_bound
@@ -48,12 +65,16 @@ pub(crate) const ACTS: &[(&str, Act)] = acts! {
         an_address_has_so_many_strangers
         hundreds_that_connect_and_go_leave_nothing
         a_storm_of_logins_leaves_others_in_peace;
+    keeping:
+        a_vcard_has_so_many_bytes
+        private_elements_have_a_number
+        an_account_keeps_so_many_bytes
+        an_element_is_told_once_however_often_asked
+        a_block_list_has_so_many_items
+        a_roster_has_so_many_bytes;
     logins:
-        answers_do_not_tell_who_exists
-        time_does_not_tell_who_exists
         an_address_that_fails_too_often_is_refused
         nonces_of_the_server_are_never_the_same
-        salts_of_unknown_names_stay
         elements_that_cost_nothing_are_counted;
     patience:
         who_says_nothing_is_let_go
@@ -67,6 +88,22 @@ pub(crate) const ACTS: &[(&str, Act)] = acts! {
         half_a_connection_is_a_closed_one
         half_a_stanza_is_delivered_to_nobody
         a_stanza_byte_by_byte_arrives_whole;
+    questions:
+        requests_that_nobody_answers_cost_nothing_that_stays
+        pushes_that_nobody_answers_cost_nothing_that_stays
+        capabilities_that_nobody_explains_cost_nothing_that_stays
+        answers_to_nothing_change_nothing;
+    rates:
+        an_address_has_so_many_connections
+        an_address_connects_so_often_in_a_minute
+        more_logins_wait_for_their_turn
+        logins_beyond_the_queue_of_hashers_are_put_off
+        who_sends_faster_than_allowed_is_slowed;
+    registration:
+        an_address_makes_so_many_accounts
+        names_are_tried_only_so_often
+        nobody_touches_an_account_before_login
+        nobody_touches_the_account_of_another;
     tls:
         a_record_of_tls_that_is_too_large_ends_the_connection
         what_is_no_handshake_ends_the_connection
@@ -79,7 +116,7 @@ pub(crate) const ACTS: &[(&str, Act)] = acts! {
 pub(crate) fn accounts() -> Vec<String> {
     let names = [
         "crowd", "silent", "asker", "items", "asked", "away", "writer", "slow", "flooder",
-        "greedy", "storm", "patient", "known", "friend",
+        "greedy", "storm", "patient", "known", "friend", "bound",
     ];
     names.map(str::to_owned).to_vec()
 }
