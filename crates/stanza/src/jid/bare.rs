@@ -37,6 +37,18 @@ impl BareJid {
         Jid::from_parts(local, domain, None).map(Self)
     }
 
+    /// The address of a text that is prepared: one that [`as_str`](Self::as_str) gave. It is not looked at again.
+    pub fn from_prepared(text: &str) -> Self {
+        let at = |offset: usize| u16::try_from(offset).unwrap_or(u16::MAX);
+        let bare = at(text.len());
+        Self(Jid {
+            text: text.into(),
+            domain: text.find('@').map_or(0, |local| at(local + 1)),
+            bare,
+            end: bare,
+        })
+    }
+
     /// The localpart, if there is one.
     pub fn local(&self) -> Option<&str> {
         self.0.local()

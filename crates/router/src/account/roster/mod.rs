@@ -3,15 +3,15 @@
 //! Changes are prepared as a [`RosterUpdate`], made durable by somebody else, and only then applied, so
 //! that memory never runs ahead of the store.
 
+mod contacts;
 mod item;
 mod request;
-
-use std::collections::BTreeMap;
 
 use rookery_stanza::{BareJid, Jid, Stanza};
 use rookery_storage::{RosterItem, RosterUpdate, RosterWrite, Subscription, Tombstone};
 
 use super::durable;
+use contacts::{Contact, Contacts};
 
 /// Removed contacts that are remembered for clients with an older version (§2.6).
 const TOMBSTONES: usize = 100;
@@ -21,100 +21,99 @@ const TOMBSTONES: usize = 100;
 pub(super) struct Roster {
     version: u64,
     floor: u64,
-    items: BTreeMap<BareJid, RosterItem>,
+    contacts: Contacts,
     /// In the order of their versions.
     tombstones: Vec<Tombstone>,
 }
 
 /// Something that changed since a version (§2.6.3).
 enum Changed<'a> {
-    Put(&'a RosterItem),
+    Put(Contact<'a>),
     Removed(&'a Tombstone),
 }
 
 // === impl Roster ===
 
 impl Roster {
-    pub(super) fn get(&self, contact: &BareJid) -> Option<&RosterItem> {
-        self.items.get(contact)
+    pub(super) fn get(&self, contact: &BareJid) -> Option<RosterItem> {
+        self.contacts.get(contact.as_str()).map(Contact::to_item)
     }
 
     /// The contact that clients see.
-    fn listed(&self, contact: &BareJid) -> Option<&RosterItem> {
-        self.items.get(contact).filter(|item| item.listed)
+    fn listed(&self, contact: &BareJid) -> Option<RosterItem> {
+        self.get(contact).filter(|item| item.listed)
+    }
+
+    /// The contacts that clients see.
+    fn all_listed(&self) -> impl Iterator<Item = Contact<'_>> {
+        self.contacts.iter().filter(|contact| contact.is_listed())
     }
 
     /// How many contacts clients see.
     pub(super) fn listed_count(&self) -> usize {
-        self.items.values().filter(|item| item.listed).count()
+        self.all_listed().count()
     }
 
     /// How many requests wait for an answer.
     pub(super) fn request_count(&self) -> usize {
-        self.items
-            .values()
-            .filter(|item| item.pending_in.is_some())
-            .count()
+        self.contacts.requests().len()
+    }
+
+    /// The contact with this address, full or bare.
+    fn contact(&self, jid: &Jid) -> Option<Contact<'_>> {
+        self.contacts.get(jid.bare_str())
     }
 
     /// Whether `jid` may see the account's presence.
     pub(super) fn is_subscriber(&self, jid: &Jid) -> bool {
-        self.items
-            .get(jid.bare_str())
-            .is_some_and(|item| has_from(item.subscription))
+        self.contact(jid)
+            .is_some_and(|contact| has_from(contact.subscription()))
     }
 
     /// Whether `jid` has asked for the account's presence and waits for an answer.
     pub(super) fn waits_for_answer(&self, jid: &Jid) -> bool {
-        self.items
-            .get(jid.bare_str())
-            .is_some_and(|item| item.pending_in.is_some())
+        self.contact(jid)
+            .is_some_and(|contact| contact.request().is_some())
     }
 
     /// Whether the account has asked for the presence of `jid` and waits for an answer.
     pub(super) fn waits_for(&self, jid: &Jid) -> bool {
-        self.items
-            .get(jid.bare_str())
-            .is_some_and(|item| item.pending_out)
+        self.contact(jid).is_some_and(Contact::is_pending_out)
     }
 
     /// Bytes of the names and groups of all contacts but `except`.
     pub(super) fn text_bytes(&self, except: &BareJid) -> usize {
-        let others = self.items.values().filter(|item| item.jid != *except);
-        others.map(item::text_bytes).sum()
+        let others = self
+            .contacts
+            .iter()
+            .filter(|contact| contact.jid() != except.as_str());
+        others.flat_map(Contact::labels).map(str::len).sum()
     }
 
     /// Everybody who receives the account's presence.
     pub(super) fn subscribers(&self) -> impl Iterator<Item = Jid> {
-        self.items
-            .values()
-            .filter(|item| has_from(item.subscription))
-            .map(|item| item.jid.to_jid())
+        self.those(|contact| has_from(contact.subscription()))
     }
 
     /// Everybody whose presence the account receives.
     pub(super) fn subscriptions(&self) -> impl Iterator<Item = Jid> {
-        self.items
-            .values()
-            .filter(|item| has_to(item.subscription))
-            .map(|item| item.jid.to_jid())
+        self.those(|contact| has_to(contact.subscription()))
     }
 
     /// Everybody who was asked for a subscription and has not answered.
     pub(super) fn unanswered(&self) -> impl Iterator<Item = Jid> {
-        self.items
-            .values()
-            .filter(|item| item.pending_out)
-            .map(|item| item.jid.to_jid())
+        self.those(Contact::is_pending_out)
+    }
+
+    fn those<'a>(&'a self, wanted: impl Fn(Contact<'a>) -> bool) -> impl Iterator<Item = Jid> {
+        let wanted = self.contacts.iter().filter(move |contact| wanted(*contact));
+        wanted.map(|contact| contact.to_bare_jid().into())
     }
 
     /// The requests that wait for an answer of the account (§3.1.3).
     pub(super) fn requests(&self) -> impl Iterator<Item = Stanza> {
-        let stored = self
-            .items
-            .values()
-            .filter_map(|item| item.pending_in.clone());
-        stored.filter_map(|xml| match durable::read(xml) {
+        let stored = self.contacts.requests();
+        stored.filter_map(|xml| match durable::read(xml.clone()) {
             Ok(stanza) => Some(stanza),
             Err(error) => {
                 tracing::error!(%error, "a stored subscription request cannot be read");
@@ -178,13 +177,13 @@ impl Roster {
                 RosterWrite::Put(item) => {
                     self.tombstones
                         .retain(|tombstone| tombstone.jid != item.jid);
-                    self.items.insert(item.jid.clone(), item);
+                    self.contacts.put(item);
                 }
                 RosterWrite::Forget(jid) => {
-                    self.items.remove(&jid);
+                    self.contacts.remove(&jid);
                 }
                 RosterWrite::Remove(tombstone) => {
-                    self.items.remove(&tombstone.jid);
+                    self.contacts.remove(&tombstone.jid);
                     self.tombstones.retain(|other| other.jid != tombstone.jid);
                     self.tombstones.push(tombstone);
                 }
@@ -203,9 +202,8 @@ impl Roster {
             return None;
         }
         let put = self
-            .items
-            .values()
-            .filter(|item| item.listed && item.changed > version);
+            .all_listed()
+            .filter(|contact| contact.changed() > version);
         let removed = self
             .tombstones
             .iter()
@@ -225,11 +223,7 @@ impl From<rookery_storage::Roster> for Roster {
         Self {
             version: stored.version,
             floor: stored.floor,
-            items: stored
-                .items
-                .into_iter()
-                .map(|item| (item.jid.clone(), item))
-                .collect(),
+            contacts: stored.items.into(),
             tombstones: stored.tombstones,
         }
     }
@@ -242,7 +236,7 @@ impl Roster {
         rookery_storage::Roster {
             version: self.version,
             floor: self.floor,
-            items: self.items.values().cloned().collect(),
+            items: self.contacts.iter().map(Contact::to_item).collect(),
             tombstones: self.tombstones.clone(),
         }
     }
@@ -253,7 +247,7 @@ impl Roster {
 impl Changed<'_> {
     fn version(&self) -> u64 {
         match self {
-            Self::Put(item) => item.changed,
+            Self::Put(contact) => contact.changed(),
             Self::Removed(tombstone) => tombstone.removed,
         }
     }

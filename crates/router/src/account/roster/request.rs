@@ -51,15 +51,16 @@ impl Account {
             .attribute("ver")
             .and_then(|version| self.roster.since(version));
         let Some(changes) = changes else {
-            let items = self.roster.items.values().filter(|item| item.listed);
-            let whole = item::query(self.roster.version, items.map(item::to_element));
+            let items = self.roster.all_listed();
+            let items = items.map(|contact| item::to_element(&contact.to_item()));
+            let whole = item::query(self.roster.version, items);
             return self.respond(&request, Some(whole), out);
         };
         let interim: Vec<Element> = changes
             .iter()
             .map(|change| {
                 let element = match change {
-                    Changed::Put(item) => item::to_element(item),
+                    Changed::Put(contact) => item::to_element(&contact.to_item()),
                     Changed::Removed(tombstone) => item::removal(&tombstone.jid),
                 };
                 item::query(change.version(), [element])
@@ -89,12 +90,12 @@ impl Account {
             return step.now().bounce(request, Condition::NotAllowed); // §2.3.3, the last note
         }
         let known = self.roster.get(&jid);
-        if !known.is_some_and(|item| item.listed)
+        if !known.as_ref().is_some_and(|item| item.listed)
             && self.roster.listed_count() >= scene.rules.config.roster_items
         {
             return step.now().bounce(request, Condition::ResourceConstraint);
         }
-        let before = known.cloned().unwrap_or_else(|| blank(jid));
+        let before = known.unwrap_or_else(|| blank(jid));
         let item = RosterItem {
             name,
             groups,
@@ -126,7 +127,7 @@ impl Account {
         scene: &Scene<'_>,
         step: &mut Step,
     ) {
-        let Some(item) = self.roster.listed(jid).cloned() else {
+        let Some(item) = self.roster.listed(jid) else {
             return step.now().bounce(request, Condition::ItemNotFound); // §2.5.3
         };
         let update = self.roster.remove(&self.jid, jid);

@@ -39,7 +39,7 @@ impl Account {
         let stanza = stanza
             .with_from(contact.to_jid())
             .with_to(self.jid.to_jid()); // §3.1.3
-        let before = self.roster.get(&contact).cloned();
+        let before = self.roster.get(&contact);
         let state = State::of(before.as_ref());
         let row = table::received(state, action);
         if row.state == state {

@@ -28,7 +28,7 @@ impl Account {
         if contact == self.jid {
             return step.now().bounce(stanza, Condition::NotAllowed);
         }
-        let before = self.roster.get(&contact).cloned();
+        let before = self.roster.get(&contact);
         let state = State::of(before.as_ref());
         let row = table::sent(state, action);
         let after = after(before.clone(), contact, action, row);
