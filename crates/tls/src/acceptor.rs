@@ -40,9 +40,13 @@ impl Acceptor {
     pub(crate) fn new(store: Arc<CertificateStore>, alpn: &[&str]) -> Self {
         let alpn = alpn.iter().map(|name| name.as_bytes().to_vec()).collect();
         let made = Mutex::default();
-        Self {
+        let acceptor = Self {
             inner: Arc::new(Inner { store, alpn, made }),
-        }
+        };
+        // The first secret that a process draws takes some tenths of a second, which no client shall wait for.
+        // An error comes again with the first session, whose owner can tell.
+        drop(acceptor.current());
+        acceptor
     }
 
     /// A session for a connection that was accepted, or whose client was told to proceed.

@@ -19,6 +19,8 @@ use crate::store::Loaded;
 pub struct TlsSession {
     connection: ServerConnection,
     loaded: Arc<Loaded>,
+    /// What is to be sent is of no use before the next thing that is sent.
+    can_wait: bool,
     peer_closed: bool,
 }
 
@@ -53,6 +55,7 @@ impl TlsSession {
         Ok(Self {
             connection,
             loaded,
+            can_wait: false,
             peer_closed: false,
         })
     }
@@ -66,6 +69,8 @@ impl TlsSession {
         mut ciphertext: &[u8],
         plaintext: &mut BytesMut,
     ) -> Result<(), TlsError> {
+        let was_handshaking = self.is_handshaking();
+        self.can_wait = false;
         while !ciphertext.is_empty() {
             // Fails only when plaintext has not been taken, and it is taken in each round.
             match self.connection.read_tls(&mut ciphertext) {
@@ -76,6 +81,9 @@ impl TlsSession {
             self.take_plaintext(plaintext);
             self.peer_closed |= processed?.peer_has_closed();
         }
+        // Of TLS 1.3 only tickets follow the client's Finished (RFC 8446 §4.6.1); of TLS 1.2 the server's own.
+        let is_complete = was_handshaking && !self.is_handshaking();
+        self.can_wait = is_complete && self.version() == "1.3";
         Ok(())
     }
 
@@ -90,7 +98,15 @@ impl TlsSession {
             .map_err(|error| TlsError::Protocol(rustls::Error::General(error.to_string())))
     }
 
-    /// Appends to `out` what the socket is to send: handshake, ciphertext, alerts.
+    /// Appends to `out` what the socket is to send at once: handshake, alerts. Tickets wait for the first thing
+    /// that is said, and travel with it.
+    pub fn take_urgent_output(&mut self, out: &mut Vec<u8>) {
+        if !self.can_wait {
+            self.take_output(out);
+        }
+    }
+
+    /// Appends to `out` what the socket is to send: handshake, tickets, ciphertext, alerts.
     pub fn take_output(&mut self, out: &mut Vec<u8>) {
         while self.connection.wants_write() {
             if self.connection.write_tls(out).is_err() {
@@ -119,16 +135,21 @@ impl TlsSession {
         self.peer_closed
     }
 
+    /// The version of TLS: `1.2` or `1.3`; `none` before the handshake.
+    pub fn version(&self) -> &'static str {
+        match self.connection.protocol_version() {
+            Some(ProtocolVersion::TLSv1_3) => "1.3",
+            Some(ProtocolVersion::TLSv1_2) => "1.2",
+            _ => "none",
+        }
+    }
+
     /// What the handshake agreed on.
     pub fn info(&self) -> TlsInfo {
         let sni = self.connection.server_name();
         let peer = self.connection.peer_certificates().unwrap_or_default();
         TlsInfo {
-            version: match self.connection.protocol_version() {
-                Some(ProtocolVersion::TLSv1_3) => "1.3",
-                Some(ProtocolVersion::TLSv1_2) => "1.2",
-                _ => "none",
-            },
+            version: self.version(),
             cipher: self
                 .connection
                 .negotiated_cipher_suite()

@@ -243,6 +243,31 @@ fn sessions_are_resumed_by_ticket() {
 }
 
 #[test]
+fn tickets_of_rfc_8446_s4_6_1_travel_with_the_first_thing_that_is_said() {
+    let authority = Authority::new();
+    let acceptor = served(&authority, &[]);
+    for version in [&TLS12, &TLS13] {
+        let config = client_config(authority.roots(), &[version], None);
+        let mut client = connect(config, "example.net");
+        let mut session = acceptor.session().unwrap();
+        // All that a handshake needs is urgent.
+        while client.is_handshaking() || session.is_handshaking() {
+            to_session(&mut client, &mut session).unwrap();
+            let mut wire = Vec::new();
+            session.take_urgent_output(&mut wire);
+            client.read_tls(&mut wire.as_slice()).unwrap();
+            client.process_new_packets().unwrap();
+        }
+        assert_eq!(client.tls13_tickets_received(), 0);
+        assert_eq!(session.has_output(), session.version() == "1.3");
+        session.send(b"<stream:features/>").unwrap();
+        to_client(&mut session, &mut client).unwrap();
+        let tickets = u32::from(session.version() == "1.3");
+        assert_eq!(client.tls13_tickets_received(), tickets);
+    }
+}
+
+#[test]
 fn close_notify_is_told_from_a_cut_connection() {
     let authority = Authority::new();
     let config = client_config(authority.roots(), &[&TLS13], None);
