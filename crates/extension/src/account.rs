@@ -23,17 +23,30 @@ pub trait AccountData: Any + Send + Sync + fmt::Debug + Sized {
     fn read(records: &[Datum]) -> Result<Option<Self>, StoreError>;
 }
 
+/// What a feature keeps in memory about the sessions of an account. No record says it: it stays when the
+/// account is read from the store again, and the feature drops what it knows of a session that goes.
+pub trait SessionData: Any + Send + Sync + fmt::Debug {}
+
 /// What the features keep in memory for one account.
 #[derive(Clone, Default)]
 pub struct Kept {
-    list: Vec<(TypeId, Arc<dyn Any + Send + Sync>)>,
+    list: Vec<Item>,
+}
+
+/// What one feature keeps.
+#[derive(Clone)]
+struct Item {
+    of: TypeId,
+    /// Whether it is made from records.
+    recorded: bool,
+    data: Arc<dyn Any + Send + Sync>,
 }
 
 /// A change of what one feature keeps for an account.
 #[derive(Clone)]
 pub struct Keep {
     of: TypeId,
-    data: Option<Arc<dyn Any + Send + Sync>>,
+    item: Option<Item>,
 }
 
 /// The account at whose home something is handled: the addressed one, or the one that sends to a host.
@@ -56,33 +69,48 @@ impl Kept {
     pub const NOTHING: &'static Self = &Self { list: Vec::new() };
 
     /// What the feature keeps for the account, if anything.
-    pub fn get<T: AccountData>(&self) -> Option<&T> {
+    pub fn get<T: Any + Send + Sync>(&self) -> Option<&T> {
         let of = TypeId::of::<T>();
-        let (_, data) = self.list.iter().find(|(kept, _)| *kept == of)?;
-        data.downcast_ref()
+        let item = self.list.iter().find(|item| item.of == of)?;
+        item.data.downcast_ref()
     }
 
     /// Makes a change.
-    pub fn apply(&mut self, Keep { of, data }: Keep) {
-        self.list.retain(|(kept, _)| *kept != of);
-        self.list.extend(data.map(|data| (of, data)));
+    pub fn apply(&mut self, Keep { of, item }: Keep) {
+        self.list.retain(|kept| kept.of != of);
+        self.list.extend(item);
+        self.list.shrink_to_fit();
+    }
+
+    /// The records were read once more: what is made from them is this now.
+    pub fn read_again(&mut self, recorded: Self) {
+        self.list.retain(|item| !item.recorded);
+        self.list.extend(recorded.list);
         self.list.shrink_to_fit();
     }
 }
 
 // === impl Keep ===
 
-fn erased<T: AccountData>(data: T) -> Arc<dyn Any + Send + Sync> {
-    Arc::new(data)
-}
-
 impl Keep {
     /// From now on the feature keeps this for the account, or nothing.
     pub fn new<T: AccountData>(data: Option<T>) -> Self {
-        Self {
-            of: TypeId::of::<T>(),
-            data: data.map(erased),
-        }
+        Self::made(data, true)
+    }
+
+    /// From now on the feature keeps this about the account's sessions, or nothing.
+    pub fn about_sessions<T: SessionData>(data: Option<T>) -> Self {
+        Self::made(data, false)
+    }
+
+    fn made<T: Any + Send + Sync>(data: Option<T>, recorded: bool) -> Self {
+        let of = TypeId::of::<T>();
+        let item = data.map(|data| Item {
+            of,
+            recorded,
+            data: Arc::new(data),
+        });
+        Self { of, item }
     }
 }
 
@@ -97,7 +125,7 @@ impl fmt::Debug for Kept {
 impl fmt::Debug for Keep {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Keep")
-            .field("anything", &self.data.is_some())
+            .field("anything", &self.item.is_some())
             .finish_non_exhaustive()
     }
 }
@@ -126,5 +154,27 @@ mod tests {
         assert_eq!(kept.get::<Noted>(), Some(&Noted(2)));
         kept.apply(Keep::new(None::<Noted>));
         assert_eq!(kept.get::<Noted>(), None);
+    }
+
+    #[derive(Debug, PartialEq)]
+    struct Seen(&'static str);
+
+    impl SessionData for Seen {}
+
+    #[test]
+    fn what_is_known_of_sessions_stays_when_records_are_read_again() {
+        let mut kept = Kept::default();
+        kept.apply(Keep::about_sessions(Some(Seen("balcony"))));
+        kept.apply(Keep::new(Some(Noted(1))));
+        kept.read_again(Kept::default());
+        assert_eq!(kept.get::<Noted>(), None);
+        assert_eq!(kept.get::<Seen>(), Some(&Seen("balcony")));
+        let mut recorded = Kept::default();
+        recorded.apply(Keep::new(Some(Noted(2))));
+        kept.read_again(recorded);
+        assert_eq!(kept.get::<Noted>(), Some(&Noted(2)));
+        assert_eq!(kept.get::<Seen>(), Some(&Seen("balcony")));
+        kept.apply(Keep::about_sessions(None::<Seen>));
+        assert_eq!(kept.get::<Seen>(), None);
     }
 }

@@ -27,7 +27,7 @@ mod session_events;
 mod spec;
 mod stream_feature;
 
-pub use account::{AccountData, AccountView, Keep, Kept};
+pub use account::{AccountData, AccountView, Keep, Kept, SessionData};
 pub use before_login::BeforeLogin;
 pub use features::{Features, Registry, RegistryError};
 pub use filter::{StanzaFilter, Verdict};

@@ -36,14 +36,15 @@ pub enum Order {
     End(Close),
 }
 
-/// A question to the client of a session of the account.
+/// A question to the client of a session of the account. Nobody waits for its answer, which may never come.
 #[derive(Clone, Debug)]
 pub struct Question {
     /// The session's full JID.
     pub session: Jid,
     /// The payload of the IQ get.
     pub payload: Element,
-    /// What the feature recognises the answer by; it begins with the feature's name.
+    /// What the feature recognises the answer by; it begins with the feature's name. As long as the client has
+    /// not answered, a question with the same tag is not put to it again.
     pub tag: String,
 }
 

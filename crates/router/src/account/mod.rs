@@ -119,7 +119,7 @@ impl Account {
         if stored.is_some() || self.is_idle() {
             let (roster, kept) = stored.unwrap_or_default();
             self.roster = Roster::from(roster);
-            self.kept = kept;
+            self.kept.read_again(kept);
         }
     }
 

@@ -89,7 +89,8 @@ impl Account {
         }
     }
 
-    /// Asks the client of a session. The answer comes to the account.
+    /// Asks the client of a session, unless it still has to answer the same question. The answer comes to the
+    /// account.
     fn ask_client(&mut self, question: Question, out: &mut Effects) {
         let Question {
             session,
@@ -100,6 +101,9 @@ impl Account {
         let Some(session) = self.sessions.at_mut(&session) else {
             return;
         };
+        if session.dialogue().is_asked(&tag) {
+            return;
+        }
         let id = request.id.clone().unwrap_or_default();
         session.dialogue().asked(id, tag);
         let request = request.with_from(self.jid.to_jid());

@@ -240,6 +240,11 @@ impl Dialogue {
         }
     }
 
+    /// Whether the client was asked this, and has not answered.
+    pub(crate) fn is_asked(&self, tag: &str) -> bool {
+        self.questions.iter().any(|(_, asked)| asked == tag)
+    }
+
     /// The client was asked. The oldest question that it left unanswered is forgotten when there are too
     /// many.
     pub(crate) fn asked(&mut self, id: Box<str>, tag: String) {
@@ -262,6 +267,8 @@ impl Sessions {
     }
 
     pub(crate) fn add(&mut self, key: SessionKey) {
+        // Most accounts have one, and room for more is not worth its memory.
+        self.list.reserve_exact(1);
         self.list.push(Session::new(key));
     }
 

@@ -6,7 +6,7 @@ use futures_util::FutureExt;
 use rookery_extension::{
     AccountData, AccountView, Answer, Feature, Host, HostHandler, IqContext, IqHandler, IqMethod,
     IqRequest, Keep, Order, Outcome, PresenceEvent, Question, Registry, Relation, Scope,
-    SessionEvents, Spec, StanzaFilter, Verdict,
+    SessionData, SessionEvents, Spec, StanzaFilter, Verdict,
 };
 use rookery_stanza::{Condition, Jid, PresenceType, Stanza, StanzaError};
 use rookery_storage::{DataStore, DataUpdate, DataWrite, Datum, StoreError};
@@ -316,6 +316,39 @@ fn the_answer_of_a_client_reaches_the_feature_that_asked_once() {
     assert!(push.contains("<known "), "{push}");
     world.send(ROMEO, &answer);
     assert!(world.received(ROMEO).is_empty());
+}
+
+#[test]
+fn a_client_that_has_not_answered_is_not_asked_the_same_again() {
+    let questions =
+        |received: Vec<String>| received.iter().filter(|it| it.contains("<who ")).count();
+    let mut world = World::new(&["romeo"]).with_feature(Shunning);
+    world.connect(ROMEO);
+    for expected in [1, 0, 0] {
+        world.send(ROMEO, "<presence/>");
+        assert_eq!(questions(world.received(ROMEO)), expected);
+        world.send(ROMEO, "<presence type='unavailable'/>");
+    }
+    world.disconnect(ROMEO, Vec::new());
+    world.connect(ROMEO);
+    world.send(ROMEO, "<presence/>");
+    assert_eq!(questions(world.received(ROMEO)), 1);
+}
+
+#[derive(Debug)]
+struct Met;
+
+impl SessionData for Met {}
+
+#[test]
+fn what_is_known_of_sessions_stays_when_the_account_is_read_again() {
+    let mut world = world();
+    shun(&mut world, "juliet");
+    let account = world.accounts.get_mut(&bare("romeo@example.com")).unwrap();
+    account.kept.apply(Keep::about_sessions(Some(Met)));
+    account.load(Some(Default::default()));
+    assert!(account.kept.get::<Shunned>().is_none());
+    assert!(account.kept.get::<Met>().is_some());
 }
 
 #[test]
