@@ -18,6 +18,7 @@ mod work;
 
 use std::collections::{HashMap, VecDeque};
 use std::fmt;
+use std::hash::Hash;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -58,7 +59,8 @@ pub(crate) struct HomeShard {
     scope: TaskScope,
     clock: Clock,
     metrics: Metrics,
-    slots: HashMap<BareJid, Slot>,
+    /// Boxed, since a map has places to spare.
+    slots: HashMap<BareJid, Box<Slot>>,
     ports: HashMap<SessionId, Port>,
     binding: HashMap<SessionId, Binding>,
     outbox: Outbox,
@@ -150,6 +152,9 @@ impl HomeShard {
         }
         let idle = u64::try_from(IDLE_TIME.as_millis()).unwrap_or(u64::MAX);
         self.let_go(self.now.saturating_sub(idle));
+        give_back(&mut self.slots);
+        give_back(&mut self.ports);
+        give_back(&mut self.binding);
     }
 
     /// Lets accounts go that have been idle since before `since`.
@@ -239,6 +244,13 @@ impl HomeShard {
         } else {
             self.outbox.add(index, parcel);
         }
+    }
+}
+
+/// Gives memory back that an earlier crowd needed.
+fn give_back<K: Eq + Hash, V>(map: &mut HashMap<K, V>) {
+    if map.len() < map.capacity() / 4 {
+        map.shrink_to(map.len() * 2);
     }
 }
 

@@ -28,7 +28,7 @@ pub(super) struct Slot {
     pub(super) waiting: Inputs,
     /// Its data are to be read again.
     pub(super) stale: bool,
-    /// When it was last found to be idle, in unix milliseconds.
+    /// Since when it has done nothing, in unix milliseconds.
     pub(super) idle_since: u64,
 }
 

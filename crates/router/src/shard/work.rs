@@ -32,7 +32,7 @@ impl HomeShard {
             Entry::Vacant(_) if !input.concerns_absent() => return self.neglect(input),
             Entry::Vacant(entry) => {
                 let account = entry.key().clone();
-                let mut slot = Slot::new(account.clone());
+                let mut slot = Box::new(Slot::new(account.clone()));
                 slot.waiting.push_back((input, permit));
                 entry.insert(slot);
                 self.make_room();
@@ -99,12 +99,10 @@ impl HomeShard {
             self.write(account, held);
         } else if slot.stale {
             self.load(account);
-        } else if slot.is_idle() {
-            slot.idle_since = self.now;
-            if !slot.account.is_stored() {
-                self.slots.remove(account.as_str());
-            }
+        } else if slot.is_idle() && !slot.account.is_stored() {
+            self.slots.remove(account.as_str());
         } else {
+            slot.idle_since = self.now;
             slot.waiting.shrink();
         }
     }
