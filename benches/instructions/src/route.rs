@@ -102,10 +102,13 @@ impl Net {
     /// Sends a batch, and waits until that many stanzas have come.
     fn send(&self, from: &SessionKey, batch: Vec<Stanza>, expected: usize) {
         let goal = self.port.stanzas.load(Ordering::Relaxed) + expected;
-        let permit = self.credit.take(Load {
+        let permit = self.credit.take(
+            Load {
             stanzas: batch.len(),
             bytes: batch.iter().map(Stanza::size).sum(),
-        });
+            },
+            tokio::time::Instant::now().into_std(),
+        );
         self.router.submit(from, batch, permit).unwrap();
         self.system.block_on(async {
             while self.port.stanzas.load(Ordering::Relaxed) < goal {

@@ -20,7 +20,7 @@ use crate::exchange::{Context, Entropy, Exchange, Failure, Found, Outcome, Wante
 use crate::hashing::Hashing;
 use crate::login::{Login, Origin, Reply, Request};
 use crate::mechanism::Mechanism;
-use crate::metrics::{LoginResult, MechanismLabel, Metrics};
+use crate::metrics::{LoginResult, MechanismLabel, Metrics, Profile};
 use crate::offer::{Offer, Protection, TlsFacts};
 
 /// Logs clients in. Cheap to clone; all clones are the same authenticator.
@@ -144,6 +144,13 @@ impl Authenticator {
                 let (login, reply) = self.settle(login, outcome);
                 Step::Done(login, reply)
             }
+        }
+    }
+
+    /// Takes note of a login whose client did not go on in time.
+    pub fn timed_out(&self, login: &Login) {
+        if let Some(mechanism) = login.mechanism() {
+            self.count(login, Some(mechanism), LoginResult::Timeout);
         }
     }
 
@@ -280,7 +287,12 @@ impl Authenticator {
         self.inner
             .metrics
             .logins
-            .of(login.origin().transport, MechanismLabel(mechanism), result)
+            .of(
+                login.origin().transport,
+                Profile::Legacy,
+                MechanismLabel(mechanism),
+                result,
+            )
             .increment();
     }
 }

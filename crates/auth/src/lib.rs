@@ -41,7 +41,7 @@ pub use hashing::{Hashing, HashingError};
 pub use identity::Claim;
 pub use login::{Login, Origin, Reply, Request};
 pub use mechanism::Mechanism;
-pub use metrics::{MechanismLabel, Transport};
+pub use metrics::{MechanismLabel, Profile, Transport};
 pub use offer::{ChannelBinding, Offer, Protection, TlsFacts};
 pub use password::{PasswordError, Salts, derive, verify};
 pub use saslprep::{SaslprepError, Strings, saslprep};

@@ -1,6 +1,6 @@
 //! What is counted about logins.
 
-use rookery_telemetry::{CounterFamily3, Gauge, Label, Registry, label};
+use rookery_telemetry::{CounterFamily4, Gauge, Label, Registry, label};
 
 use crate::mechanism::Mechanism;
 
@@ -15,6 +15,14 @@ label! {
 }
 
 label! {
+    /// By which protocol a client logs in.
+    pub enum Profile("profile") {
+        /// SASL as in RFC 6120 §6.
+        Legacy = "legacy",
+    }
+}
+
+label! {
     /// How a login ended.
     pub(crate) enum LoginResult("result") {
         /// The client is in.
@@ -23,6 +31,8 @@ label! {
         AuthFailed = "auth_failed",
         /// The client asked for something that is not offered, or has failed too often.
         Policy = "policy",
+        /// The client did not go on in time.
+        Timeout = "timeout",
         /// The store did not answer.
         StoreError = "store_error",
         /// The server had no room or no randomness.
@@ -37,8 +47,8 @@ pub struct MechanismLabel(pub Option<Mechanism>);
 /// The handles.
 #[derive(Clone, Debug)]
 pub(crate) struct Metrics {
-    /// Logins by transport, mechanism and result.
-    pub(crate) logins: CounterFamily3<Transport, MechanismLabel, LoginResult>,
+    /// Logins by transport, profile, mechanism and result.
+    pub(crate) logins: CounterFamily4<Transport, Profile, MechanismLabel, LoginResult>,
     /// Passwords that wait for a hasher.
     pub(crate) queue: Gauge,
     /// Addresses with failed logins that are remembered.
@@ -50,7 +60,7 @@ pub(crate) struct Metrics {
 impl Metrics {
     pub(crate) fn new(registry: &Registry) -> Self {
         Self {
-            logins: registry.counters3("logins_total", "How do logins end, by which way in?"),
+            logins: registry.counters4("logins_total", "How do logins end, by which way in?"),
             queue: registry.gauge("login_queue", "Logins waiting for a password to be hashed"),
             addresses: registry.gauge(
                 "login_failure_addresses",
@@ -99,7 +109,12 @@ mod tests {
         let metrics = Metrics::new(&Registry::new());
         metrics
             .logins
-            .of(Transport::Tls, MechanismLabel(None), LoginResult::Internal)
+            .of(
+                Transport::Tls,
+                Profile::Legacy,
+                MechanismLabel(None),
+                LoginResult::Internal,
+            )
             .increment();
     }
 }

@@ -6,6 +6,7 @@ use actix::ArbiterHandle;
 use rookery_auth::Authenticator;
 use rookery_delivery::Homes;
 use rookery_lifecycle::{Clock, DrainSignal};
+use rookery_stanza::{Condition, Kind};
 use rookery_stream::StartTls;
 use rookery_tls::Acceptor;
 
@@ -32,7 +33,7 @@ pub(crate) struct Edge {
     pub(crate) rates: Rates,
     pub(crate) service: Arc<ClientService>,
     pub(crate) session: rookery_session::Config,
-    pub(crate) session_metrics: rookery_session::Metrics,
+    pub(crate) session_metrics: Arc<rookery_session::Metrics>,
     pub(crate) stream: Arc<rookery_stream::Config>,
     /// What the listener without TLS asks for.
     pub(crate) policy: StartTls,
@@ -40,4 +41,13 @@ pub(crate) struct Edge {
     pub(crate) starttls: Acceptor,
     /// Makes TLS sessions for direct TLS.
     pub(crate) direct: Acceptor,
+}
+
+// === impl Edge ===
+
+impl Edge {
+    /// A stanza was answered with an error before it came to a session.
+    pub(crate) fn answered(&self, kind: Kind, condition: Condition) {
+        self.session_metrics.shared.answered(kind, condition);
+    }
 }

@@ -41,7 +41,7 @@ use turnstile::Turnstile;
 pub use address_range::{AddressRange, AddressRangeError};
 pub use config::{DirectTlsListener, Limits, ProxyHeader, ProxyProtocol, StartTlsListener};
 pub use listener::ListenError;
-pub use metrics::{CloseReason, Listener, Metrics, Profile, Rejection};
+pub use metrics::{CloseReason, Listener, Metrics, Rejection};
 
 /// The application protocol of client streams over TLS (XEP-0368 §3).
 const ALPN: &str = "xmpp-client";
@@ -140,14 +140,14 @@ pub fn listen(config: Config, services: Services) -> Result<Listening, ListenErr
         admission: admission.clone(),
         turnstile: Turnstile::new(config.limits.logins_in_progress, &services.registry),
         authenticator,
-        clock: services.clock,
+        clock: services.clock.clone(),
         drain: drain.clone(),
         homes: services.homes,
         metrics,
         rates,
         service: Arc::new(service),
         session: config.session,
-        session_metrics: rookery_session::Metrics::register(&services.registry),
+        session_metrics: rookery_session::Metrics::register(&services.registry, services.clock),
         stream: Arc::new(config.stream),
         policy: config.starttls.starttls,
         starttls: services.certificates.acceptor(&[]),

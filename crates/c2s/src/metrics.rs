@@ -1,5 +1,6 @@
 //! What is counted about connections.
 
+use rookery_auth::Profile;
 use rookery_telemetry::{
     CounterFamily, CounterFamily2, Gauge, GaugeFamily, Histogram, HistogramFamily, Registry, label,
 };
@@ -53,14 +54,6 @@ label! {
         Memory = "memory",
         /// A trusted proxy did not say whom it speaks for.
         ProxyHeader = "proxy_header",
-    }
-}
-
-label! {
-    /// How a session authenticated, for the duration of logins.
-    pub enum Profile("profile") {
-        /// SASL as in RFC 6120 §6.
-        Legacy = "legacy",
     }
 }
 

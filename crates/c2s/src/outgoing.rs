@@ -136,7 +136,10 @@ mod tests {
 
     fn message(id: &str, position: Option<u64>) -> Delivery {
         let stanza = Stanza::message(MessageType::Chat).with_id(id);
-        Delivery { stanza, position }
+        Delivery {
+            position,
+            ..Delivery::from(stanza)
+        }
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::Waker;
+use std::time::Instant;
 
 use futures_util::task::AtomicWaker;
 
@@ -29,13 +30,14 @@ pub struct Load {
 /// Stands for stanzas in flight; when the last clone is dropped, they are settled.
 #[derive(Clone, Debug)]
 pub struct Permit {
-    _held: Arc<Held>,
+    held: Arc<Held>,
 }
 
 #[derive(Debug)]
 struct Held {
     credit: Arc<Credit>,
     load: Load,
+    since: Instant,
 }
 
 // === impl Credit ===
@@ -61,14 +63,15 @@ impl Credit {
         self.is_within_limit()
     }
 
-    /// Takes credit for a batch that was read; it may overdraw by one batch.
-    pub fn take(self: &Arc<Self>, load: Load) -> Permit {
+    /// Takes credit for a batch that was read at this moment; it may overdraw by one batch.
+    pub fn take(self: &Arc<Self>, load: Load, since: Instant) -> Permit {
         self.stanzas.fetch_add(load.stanzas, Ordering::AcqRel);
         self.bytes.fetch_add(load.bytes, Ordering::AcqRel);
         Permit {
-            _held: Arc::new(Held {
+            held: Arc::new(Held {
                 credit: Arc::clone(self),
                 load,
+                since,
             }),
         }
     }
@@ -87,6 +90,15 @@ impl Credit {
     }
 }
 
+// === impl Permit ===
+
+impl Permit {
+    /// When the stanzas were read.
+    pub fn since(&self) -> Instant {
+        self.held.since
+    }
+}
+
 impl Drop for Held {
     fn drop(&mut self) {
         let (credit, load) = (&self.credit, self.load);
@@ -102,6 +114,14 @@ impl Drop for Held {
 mod tests {
     use super::*;
 
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "any moment will do, and nothing waits"
+    )]
+    fn take(credit: &Arc<Credit>, load: Load) -> Permit {
+        credit.take(load, Instant::now())
+    }
+
     const fn load(stanzas: usize, bytes: usize) -> Load {
         Load { stanzas, bytes }
     }
@@ -110,7 +130,7 @@ mod tests {
     fn few_large_stanzas_use_up_credit_as_many_small_ones_do() {
         let credit = Credit::new(load(10, 1_000));
         let waker = futures_util::task::noop_waker();
-        let large = credit.take(load(1, 1_000));
+        let large = take(&credit, load(1, 1_000));
         assert!(!credit.available(&waker));
         drop(large);
         assert!(credit.available(&waker));
@@ -121,7 +141,7 @@ mod tests {
     fn credit_returns_when_the_last_clone_is_dropped() {
         let credit = Credit::new(load(2, 1_000));
         let waker = futures_util::task::noop_waker();
-        let permit = credit.take(load(3, 300));
+        let permit = take(&credit, load(3, 300));
         let copy = permit.clone();
         assert!(!credit.available(&waker));
         drop(permit);

@@ -4,16 +4,18 @@
 //! [`SessionPort`] (a home hands stanzas to a session) and [`Homes`] (a session hands stanzas to the home
 //! of its account). A hand-over never blocks and never loses: it is accepted, or refused by name with
 //! everything given back. [`Credit`] lets a sender pay attention to what it has in flight, [`Budget`]
-//! bounds what may wait for a slow reader.
+//! bounds what may wait for a slow reader. What both sides measure together is in [`Metrics`].
 //!
 //! This crate does not know actors, sockets, the store or the routing table.
 
 mod budget;
 mod credit;
 mod home;
+mod metrics;
 mod session;
 
 pub use budget::Budget;
 pub use credit::{Credit, Load, Permit};
 pub use home::{BindRefused, BindRequest, Homes, Overloaded};
+pub use metrics::{ErrorCondition, Metrics, Path, StanzaKind};
 pub use session::{Close, Delivery, Refusal, Refused, SessionId, SessionKey, SessionPort};

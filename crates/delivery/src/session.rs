@@ -1,6 +1,7 @@
 //! The port of a session: how the home of an account hands stanzas to a bound resource.
 
 use std::fmt;
+use std::time::Instant;
 
 use rookery_stanza::{Jid, Stanza};
 
@@ -25,6 +26,8 @@ pub struct Delivery {
     /// Where the stanza stands in the account's durable queue, if it stands there: the session
     /// reports it through [`Homes::confirmed`](crate::Homes::confirmed) once the client has it.
     pub position: Option<u64>,
+    /// When the server read what it is, or what it answers, if that was just now.
+    pub since: Option<Instant>,
 }
 
 /// Why a session is asked to end.
@@ -74,6 +77,7 @@ impl From<Stanza> for Delivery {
         Self {
             stanza,
             position: None,
+            since: None,
         }
     }
 }

@@ -103,10 +103,13 @@ impl Net {
     /// Sends a batch and waits until all of it has arrived.
     fn send(&self, from: &SessionKey, batch: Vec<Stanza>, port: &Port, credit: &Arc<Credit>) {
         let goal = port.stanzas.load(Ordering::Relaxed) + batch.len();
-        let permit = credit.take(Load {
-            stanzas: batch.len(),
-            bytes: batch.iter().map(Stanza::size).sum(),
-        });
+        let permit = credit.take(
+            Load {
+                stanzas: batch.len(),
+                bytes: batch.iter().map(Stanza::size).sum(),
+            },
+            tokio::time::Instant::now().into_std(),
+        );
         self.router.submit(from, batch, permit).unwrap();
         self.system.block_on(async {
             while port.stanzas.load(Ordering::Relaxed) < goal {

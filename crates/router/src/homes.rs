@@ -5,7 +5,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::{Arc, OnceLock};
 
 use actix::dev::ToEnvelope;
-use actix::{Actor, Addr, Context, Handler, Message};
+use actix::{Actor, Addr, Context, Handler, MailboxError, Message};
 use actix_rt::ArbiterHandle;
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, join_all};
@@ -16,12 +16,12 @@ use rookery_extension::{Features, Hosts};
 use rookery_lifecycle::{Clock, TaskScope};
 use rookery_stanza::{BareJid, Condition, Jid, Stanza};
 use rookery_storage::Store;
-use rookery_telemetry::Registry;
+use rookery_telemetry::{Gauge, Registry};
 use tokio::sync::oneshot;
 
 use crate::account::Rules;
 use crate::config::Config;
-use crate::metrics::{Metrics, Queue};
+use crate::metrics::{Mailbox, Metrics, Queue};
 use crate::shard::{
     Bind, CloseAccount, CloseAll, Confirmed, CountSessions, HomeShard, Submit, Unbind,
 };
@@ -57,9 +57,10 @@ pub struct Router {
 
 /// The shards, one for each arbiter. Everybody shares their addresses: a mailbox is bounded only as long
 /// as nobody makes further ones.
-#[derive(Default)]
 pub(crate) struct Shards {
     addresses: OnceLock<Box<[Addr<HomeShard>]>>,
+    /// What waits in their mailboxes.
+    waiting: Gauge,
 }
 
 // === impl Router ===
@@ -76,8 +77,11 @@ impl Router {
         parts: Parts,
         arbiters: &[ArbiterHandle],
     ) -> Self {
-        let shards = Arc::new(Shards::default());
-        let metrics = Metrics::new(&parts.registry);
+        let metrics = Metrics::new(&parts.registry, &parts.hosts);
+        let shards = Arc::new(Shards {
+            addresses: OnceLock::new(),
+            waiting: metrics.waiting.of(Mailbox::Shard).clone(),
+        });
         let Parts {
             config,
             hosts,
@@ -146,7 +150,9 @@ impl Router {
         let Some(shard) = self.shards.of(account) else {
             return Err(message);
         };
+        self.shards.waiting.add(1);
         shard.try_send(message).map_err(|error| {
+            self.shards.waiting.add(-1);
             self.metrics.rejected.of(Queue::Shard).increment();
             error.into_inner()
         })
@@ -166,8 +172,8 @@ impl Homes for Router {
                 .of(request.account.as_jid())
                 .ok_or_else(unavailable)?;
             let (answer, answered) = oneshot::channel();
-            shard
-                .send(Bind { request, answer })
+            shards
+                .send(shard, Bind { request, answer })
                 .await
                 .map_err(|_| unavailable())?;
             answered.await.map_err(|_| unavailable())?
@@ -238,9 +244,24 @@ impl Shards {
         let Some(address) = self.all().get(shard) else {
             return;
         };
-        if let Err(error) = address.send(message).await {
+        if let Err(error) = self.send(address, message).await {
             tracing::debug!(shard, %error, "an account shard is gone");
         }
+    }
+
+    /// Puts a message into a mailbox, waiting for room in it, and waits until it is handled.
+    async fn send<M>(&self, shard: &Addr<HomeShard>, message: M) -> Result<(), MailboxError>
+    where
+        M: Message<Result = ()> + Send + 'static,
+        HomeShard: Handler<M>,
+        Context<HomeShard>: ToEnvelope<HomeShard, M>,
+    {
+        self.waiting.add(1);
+        let handled = shard.send(message).await;
+        if handled.is_err() {
+            self.waiting.add(-1);
+        }
+        handled
     }
 
     /// The home of the account of an address.

@@ -1,19 +1,11 @@
 //! What the router counts.
 
-use rookery_stanza::{Condition, Kind};
-use rookery_telemetry::{Counter, CounterFamily, CounterFamily2, Gauge, Registry, label};
-
-label! {
-    /// The three kinds of stanza.
-    pub(crate) enum StanzaKind("kind") {
-        /// `<message/>`.
-        Message = "message",
-        /// `<presence/>`.
-        Presence = "presence",
-        /// `<iq/>`.
-        Iq = "iq",
-    }
-}
+use rookery_delivery::StanzaKind;
+use rookery_extension::Hosts;
+use rookery_stanza::Kind;
+use rookery_telemetry::{
+    ByName, Counter, CounterFamily, CounterFamily2, Gauge, GaugeFamily, Registry, label,
+};
 
 label! {
     /// What became of a stanza.
@@ -54,7 +46,15 @@ label! {
 }
 
 label! {
-    /// What failed and began anew.
+    /// The state of a session.
+    pub(crate) enum SessionState("state") {
+        /// A client is connected and wants to hear everything.
+        Active = "active",
+    }
+}
+
+label! {
+    /// What is in memory, or failed and began anew.
     pub(crate) enum Actor("actor") {
         /// An account.
         Account = "account",
@@ -70,6 +70,16 @@ label! {
 }
 
 label! {
+    /// What waits.
+    pub(crate) enum Mailbox("actor") {
+        /// Batches in the mailboxes of account shards.
+        Shard = "account_shard",
+        /// Inputs of accounts that wait for the store; counted once a second.
+        Account = "account",
+    }
+}
+
+label! {
     /// Whose queue was full.
     pub(crate) enum Queue("actor") {
         /// The mailbox of an account shard.
@@ -81,62 +91,18 @@ label! {
     }
 }
 
-/// Declares the label of stanza error conditions and the way to it.
-macro_rules! conditions {
-    ($($variant:ident = $name:literal),+ $(,)?) => {
-        label! {
-            /// A stanza error condition (RFC 6120 §8.3.3).
-            pub(crate) enum ErrorCondition("condition") {
-                $(
-                    /// The condition of that name.
-                    $variant = $name
-                ),+
-            }
-        }
-
-        impl From<Condition> for ErrorCondition {
-            fn from(condition: Condition) -> Self {
-                match condition { $(Condition::$variant => Self::$variant),+ }
-            }
-        }
-    };
-}
-
-conditions! {
-    BadRequest = "bad-request",
-    Conflict = "conflict",
-    FeatureNotImplemented = "feature-not-implemented",
-    Forbidden = "forbidden",
-    Gone = "gone",
-    InternalServerError = "internal-server-error",
-    ItemNotFound = "item-not-found",
-    JidMalformed = "jid-malformed",
-    NotAcceptable = "not-acceptable",
-    NotAllowed = "not-allowed",
-    NotAuthorized = "not-authorized",
-    PolicyViolation = "policy-violation",
-    RecipientUnavailable = "recipient-unavailable",
-    Redirect = "redirect",
-    RegistrationRequired = "registration-required",
-    RemoteServerNotFound = "remote-server-not-found",
-    RemoteServerTimeout = "remote-server-timeout",
-    ResourceConstraint = "resource-constraint",
-    ServiceUnavailable = "service-unavailable",
-    SubscriptionRequired = "subscription-required",
-    UndefinedCondition = "undefined-condition",
-    UnexpectedRequest = "unexpected-request",
-}
-
 /// The router's metrics.
 ///
 /// Every `<message/>` that enters, sent by a client, made by the server (an error), or returned by a
 /// session that ended, is accepted once and settled or lost once: accepted = settled + in flight + lost.
 #[derive(Clone, Debug)]
 pub(crate) struct Metrics {
-    pub(crate) sessions: Gauge,
-    pub(crate) users_online: Gauge,
+    pub(crate) sessions: ByName<Gauge, (SessionState,)>,
+    pub(crate) users_online: ByName<Gauge, ()>,
+    pub(crate) actors: GaugeFamily<Actor>,
+    pub(crate) waiting: GaugeFamily<Mailbox>,
     pub(crate) routed: CounterFamily2<StanzaKind, Outcome>,
-    pub(crate) errors: CounterFamily2<StanzaKind, ErrorCondition>,
+    pub(crate) shared: rookery_delivery::Metrics,
     pub(crate) rejected: CounterFamily<Queue>,
     pub(crate) restarts: CounterFamily2<Actor, Cause>,
     accepted: Counter,
@@ -148,15 +114,20 @@ pub(crate) struct Metrics {
 // === impl Metrics ===
 
 impl Metrics {
-    pub(crate) fn new(registry: &Registry) -> Self {
+    pub(crate) fn new(registry: &Registry, hosts: &Hosts) -> Self {
+        let hosts: Vec<&str> = hosts.iter().map(|host| host.name()).collect();
         Self {
-            sessions: registry.gauge("sessions", "How many resources are bound?"),
-            users_online: registry.gauge("users_online", "How many accounts have a session?"),
-            routed: registry.counters2("route_total", "What becomes of stanzas?"),
-            errors: registry.counters2(
-                "stanza_errors_total",
-                "Which stanza errors does the server send?",
+            sessions: registry.by_name("sessions", "How many resources are bound?", "host", &hosts),
+            users_online: registry.by_name(
+                "users_online",
+                "How many accounts have a session?",
+                "host",
+                &hosts,
             ),
+            actors: registry.gauges("actors", "How many are in memory?"),
+            waiting: registry.gauges("mailbox_messages", "How much waits inside of the server?"),
+            routed: registry.counters2("route_total", "What becomes of stanzas?"),
+            shared: rookery_delivery::Metrics::of(registry),
             rejected: registry.counters(
                 "mailbox_rejected_total",
                 "Whose queue was full when something came?",
@@ -176,6 +147,16 @@ impl Metrics {
             ),
             lost: registry.counters("messages_lost_total", "Messages lost; must stay 0"),
         }
+    }
+
+    /// Sessions of a host began or ended.
+    pub(crate) fn bound(&self, host: &str, change: i64) {
+        self.sessions.of(host).of(SessionState::Active).add(change);
+    }
+
+    /// Accounts of a host got their first session, or lost their last.
+    pub(crate) fn online(&self, host: &str, change: i64) {
+        self.users_online.of(host).get(()).add(change);
     }
 
     /// A message entered.
@@ -212,16 +193,6 @@ impl Metrics {
             .map(|&reason| self.lost.of(reason).get())
             .sum();
         (self.accepted.get(), settled, self.in_flight.get(), lost)
-    }
-}
-
-impl From<Kind> for StanzaKind {
-    fn from(kind: Kind) -> Self {
-        match kind {
-            Kind::Message(_) => Self::Message,
-            Kind::Presence(_) => Self::Presence,
-            Kind::Iq(_) => Self::Iq,
-        }
     }
 }
 

@@ -11,7 +11,7 @@ use rookery_delivery::{
 };
 use rookery_stanza::{BareJid, Condition, Jid, Stanza, StanzaError};
 
-use crate::metrics::{Direction, Limiter, Metrics};
+use crate::metrics::{Limiter, Metrics};
 use crate::port::Port;
 use crate::state::Session;
 
@@ -32,7 +32,7 @@ pub struct SessionActor {
     homes: Arc<dyn Homes>,
     connection: Recipient<ToConnection>,
     budget: Arc<Budget>,
-    metrics: Metrics,
+    metrics: Arc<Metrics>,
     // Whether the connection takes nothing more.
     closed: bool,
     // Deliveries that came after that.
@@ -109,7 +109,7 @@ impl SessionActor {
         homes: Arc<dyn Homes>,
         connection: Recipient<ToConnection>,
         budget: Arc<Budget>,
-        metrics: Metrics,
+        metrics: Arc<Metrics>,
     ) -> Addr<Self> {
         Self {
             session,
@@ -134,7 +134,7 @@ impl SessionActor {
         let Some(Wanted { account, resource }) = self.wanted.take() else {
             return;
         };
-        let (budget, metrics) = (Arc::clone(&self.budget), self.metrics.clone());
+        let (budget, metrics) = (Arc::clone(&self.budget), Arc::clone(&self.metrics));
         let request = BindRequest {
             account,
             resource,
@@ -186,12 +186,12 @@ impl SessionActor {
             .of(Limiter::HomeQueue)
             .add(refused.0.len() as u64);
         let busy = StanzaError::new(Condition::ResourceConstraint);
-        let replies: Vec<_> = refused
-            .0
-            .iter()
-            .filter_map(|stanza| stanza.error_reply(&busy))
-            .map(Delivery::from)
-            .collect();
+        let answered = |stanza: &Stanza| {
+            let reply = stanza.error_reply(&busy)?;
+            self.metrics.shared.answered(stanza.kind, busy.condition);
+            Some(Delivery::from(reply))
+        };
+        let replies: Vec<_> = refused.0.iter().filter_map(answered).collect();
         let bytes = replies.iter().map(|reply| reply.stanza.size()).sum();
         if self.budget.take(bytes) {
             self.deliver(replies);
@@ -205,9 +205,7 @@ impl SessionActor {
         if self.closed {
             return self.late.extend(batch);
         }
-        for delivery in &batch {
-            self.metrics.count(Direction::Out, &delivery.stanza);
-        }
+        self.metrics.delivered(&batch);
         let (full, refused) = match self.connection.try_send(ToConnection::Deliver(batch)) {
             Err(SendError::Full(ToConnection::Deliver(batch))) => (true, batch),
             Err(SendError::Closed(ToConnection::Deliver(batch))) => (false, batch),
@@ -256,9 +254,9 @@ impl Handler<FromClient> for SessionActor {
         let Some(key) = self.session.key() else {
             return;
         };
+        self.metrics.received(&batch.stanzas);
         let mut stamped = Vec::with_capacity(batch.stanzas.len());
         for stanza in batch.stanzas {
-            self.metrics.count(Direction::In, &stanza);
             if let Some(outbound) = self.session.stamp(stanza) {
                 if outbound.spoofed {
                     self.metrics.spoofed.increment();

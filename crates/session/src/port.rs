@@ -16,14 +16,18 @@ pub struct Port {
     // One long-lived address: actix grants every clone a place beyond the mailbox's capacity.
     session: Addr<SessionActor>,
     budget: Arc<Budget>,
-    metrics: Metrics,
+    metrics: Arc<Metrics>,
     closing: AtomicBool,
 }
 
 // === impl Port ===
 
 impl Port {
-    pub(crate) fn new(session: Addr<SessionActor>, budget: Arc<Budget>, metrics: Metrics) -> Self {
+    pub(crate) fn new(
+        session: Addr<SessionActor>,
+        budget: Arc<Budget>,
+        metrics: Arc<Metrics>,
+    ) -> Self {
         Self {
             session,
             budget,

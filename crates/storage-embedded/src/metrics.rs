@@ -1,6 +1,8 @@
 //! The metrics of the store.
 
-use rookery_telemetry::{CounterFamily3, GaugeFamily, HistogramFamily2, Registry, label};
+use rookery_telemetry::{
+    CounterFamily3, Family, Gauge, GaugeFamily, HistogramFamily2, Registry, label,
+};
 
 label! {
     /// Which adapter it is.
@@ -45,6 +47,16 @@ label! {
 }
 
 label! {
+    /// For whom work waits.
+    pub(crate) enum Threads("queue") {
+        /// The one that writes.
+        Writer = "writer",
+        /// Those that read.
+        Readers = "readers",
+    }
+}
+
+label! {
     /// What came of it.
     pub(crate) enum Outcome("result") {
         /// It was done.
@@ -63,6 +75,7 @@ pub(crate) struct Metrics {
     pub(crate) operations: CounterFamily3<Backend, Operation, Outcome>,
     pub(crate) duration: HistogramFamily2<Backend, Operation>,
     pub(crate) bytes: GaugeFamily<Backend>,
+    pub(crate) waiting: Family<Gauge, (Backend, Threads)>,
 }
 
 // === impl Metrics ===
@@ -80,6 +93,10 @@ impl Metrics {
                 "Which operation of the store is slow?",
             ),
             bytes: registry.gauges("store_bytes", "How large is the store?"),
+            waiting: registry.family(
+                "store_queue_operations",
+                "How many operations wait for a thread of the store?",
+            ),
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use crossbeam_channel::Receiver;
 use rookery_storage::StoreError;
+use rookery_telemetry::Gauge;
 use rusqlite::Connection;
 use tokio::sync::oneshot;
 
@@ -15,6 +16,8 @@ pub(crate) struct Reader {
     pub(crate) connection: Connection,
     /// The queue that all readers share: who is idle takes the next read.
     pub(crate) jobs: Receiver<Read>,
+    /// How many wait in it.
+    pub(crate) waiting: Gauge,
 }
 
 /// Makes a read and the end at which its answer arrives.
@@ -42,6 +45,7 @@ impl Reader {
     /// Works until the queue is closed and empty.
     pub(crate) fn run(self) {
         for read in &self.jobs {
+            self.waiting.add(-1);
             read(&self.connection);
         }
     }

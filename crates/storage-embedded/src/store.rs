@@ -14,7 +14,7 @@ use tokio::time::Instant;
 
 use crate::config::Config;
 use crate::failure::Failure;
-use crate::metrics::{Backend, Metrics, Operation, Outcome};
+use crate::metrics::{Backend, Metrics, Operation, Outcome, Threads};
 use crate::open::{self, OpenError};
 use crate::queue::{Queue, Refused};
 use crate::readers::{self, Read, Reader};
@@ -35,7 +35,7 @@ pub struct EmbeddedStore {
 }
 
 /// A thread that says when it is about to end.
-struct Thread {
+pub(crate) struct Thread {
     handle: JoinHandle<()>,
     ended: oneshot::Receiver<()>,
 }
@@ -53,7 +53,9 @@ impl EmbeddedStore {
         }
         let metrics = Metrics::register(registry);
         let health = Health::new(metrics.clone());
-        let (writes, jobs) = Queue::new("writer", config.queue.get());
+        let waiting = |threads| metrics.waiting.of(Backend::Embedded, threads).clone();
+        let waiting_writes = waiting(Threads::Writer);
+        let (writes, jobs) = Queue::new("writer", config.queue.get(), waiting_writes);
         let writer = Writer {
             connection,
             jobs,
@@ -62,12 +64,14 @@ impl EmbeddedStore {
             files: [path.to_owned(), log_path(path)],
             lock,
         };
-        let (reads, jobs) = Queue::new("readers", config.queue.get());
+        let waiting_reads = waiting(Threads::Readers);
+        let (reads, jobs) = Queue::new("readers", config.queue.get(), waiting_reads.clone());
         let mut readers = Vec::with_capacity(connections.len());
         for connection in connections {
             let reader = Reader {
                 connection,
                 jobs: jobs.clone(),
+                waiting: waiting_reads.clone(),
             };
             readers.push(Thread::start("store-reader", move || reader.run())?);
         }
@@ -177,7 +181,7 @@ fn log_path(path: &Path) -> PathBuf {
 // === impl Thread ===
 
 impl Thread {
-    fn start(name: &str, work: impl FnOnce() + Send + 'static) -> Result<Self, OpenError> {
+    pub(crate) fn start(name: &str, work: impl FnOnce() + Send + 'static) -> Result<Self, OpenError> {
         let (ending, ended) = oneshot::channel();
         let work = move || {
             let _ending: oneshot::Sender<()> = ending;
@@ -190,7 +194,7 @@ impl Thread {
     }
 
     /// Waits without blocking until the thread has done its work.
-    async fn end(self) {
+    pub(crate) async fn end(self) {
         // An error is what is awaited: the sender is dropped at the end.
         drop(self.ended.await);
         if self.handle.join().is_err() {

@@ -12,7 +12,7 @@ use tokio::sync::oneshot;
 
 use crate::failure::Failure;
 use crate::lock::StoreLock;
-use crate::metrics::{Backend, Metrics};
+use crate::metrics::{Backend, Metrics, Threads};
 
 /// How often a store that failed is tried again when nobody asks it for anything.
 const PROBE: Duration = Duration::from_secs(1);
@@ -81,6 +81,7 @@ impl Writer {
         while let Some(first) = self.next() {
             batch.push(first);
             batch.extend(self.jobs.try_iter().take(self.batch.saturating_sub(1)));
+            self.taken(batch.len());
             self.commit(&mut batch);
             self.measure();
         }
@@ -133,6 +134,13 @@ impl Writer {
         let result = attempt(&mut self.connection, writes);
         self.health.set(result.as_ref().err());
         result
+    }
+
+    /// So many do not wait any more.
+    fn taken(&self, count: usize) {
+        let waiting = &self.health.metrics.waiting;
+        let count = i64::try_from(count).unwrap_or(i64::MAX);
+        waiting.of(Backend::Embedded, Threads::Writer).add(-count);
     }
 
     fn probe(&mut self) {

@@ -208,13 +208,17 @@ impl Server {
         Ok((status, body.to_owned()))
     }
 
-    /// The value of a metric, by its name with labels as it is exposed.
+    /// The value of a metric: of one series, by its name with labels as it is exposed; by a name without
+    /// labels, that of all its series together.
     pub async fn metric(&self, name: &str) -> io::Result<Option<f64>> {
         let (_, body) = self.get("/metrics").await?;
-        let line = body
-            .lines()
-            .find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
-        Ok(line.and_then(|value| value.parse().ok()))
+        let value = |line: &str| {
+            let (series, value) = line.rsplit_once(' ')?;
+            let labels = series.strip_prefix(name)?;
+            let is_meant = labels.is_empty() || (labels.starts_with('{') && !name.contains('{'));
+            is_meant.then(|| value.parse::<f64>().ok()).flatten()
+        };
+        Ok(body.lines().filter_map(value).reduce(|a, b| a + b))
     }
 
     /// Waits until a metric has a value, and fails with the last one seen when it never has.

@@ -37,6 +37,8 @@ label! {
 pub(crate) struct Metrics {
     pub(crate) not_after: Gauge,
     pub(crate) reloads: CounterFamily<ReloadResult>,
+    successful: Gauge,
+    success_at: Gauge,
 }
 
 // === impl Metrics ===
@@ -52,6 +54,25 @@ impl Metrics {
                 "tls_certificate_reloads_total",
                 "Did rotation reach the process?",
             ),
+            successful: registry.gauge(
+                "config_last_reload_successful",
+                "Is what was last found in use: the settings at the start, the files of certificates since then?",
+            ),
+            success_at: registry.gauge(
+                "config_last_reload_success_timestamp_seconds",
+                "When was all of that last taken into use?",
+            ),
         }
+    }
+
+    /// Everything that was found is in use, since `now`, in Unix seconds.
+    pub(crate) fn all_good(&self, now: i64) {
+        self.successful.set(1);
+        self.success_at.set(now);
+    }
+
+    /// Something that was found is not in use.
+    pub(crate) fn something_bad(&self) {
+        self.successful.set(0);
     }
 }

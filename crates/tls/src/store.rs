@@ -1,6 +1,6 @@
 //! The certificates of all hosts, kept current, and the choice among them by SNI (RFC 6066 §3).
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -69,6 +69,8 @@ struct Files {
     /// At least one. The last one is for clients that name no host, or none that we know.
     sources: Vec<Source>,
     client_trust: Option<Kept<Verifier>>,
+    /// What was found last and cannot be used, by its table.
+    bad: BTreeSet<String>,
 }
 
 /// One certificate and who uses it.
@@ -122,6 +124,7 @@ impl CertificateStore {
             }
             store.measure(&files);
         }
+        store.metrics.all_good(store.now());
         Ok(Arc::new(store))
     }
 
@@ -159,6 +162,7 @@ impl CertificateStore {
             self.measure(&files);
         }
         report.tell(&self.metrics);
+        self.judge(&mut files, &report);
         report
     }
 
@@ -181,6 +185,18 @@ impl CertificateStore {
 
     fn now(&self) -> i64 {
         i64::try_from(self.clock.unix_millis() / 1000).unwrap_or(i64::MAX)
+    }
+
+    /// Says whether everything that was found is in use.
+    fn judge(&self, files: &mut Files, report: &ReloadReport) {
+        files.bad.retain(|table| !report.changed.contains(table));
+        let refused = report.refused.iter().map(|(table, _)| table.clone());
+        files.bad.extend(refused);
+        if !files.bad.is_empty() {
+            self.metrics.something_bad();
+        } else if !report.changed.is_empty() {
+            self.metrics.all_good(self.now());
+        }
     }
 
     fn measure(&self, files: &Files) {
@@ -253,6 +269,7 @@ impl Files {
         Ok(Self {
             sources,
             client_trust: client_trust.transpose()?,
+            bad: BTreeSet::new(),
         })
     }
 

@@ -11,7 +11,9 @@ mod heartbeats;
 mod ops;
 mod probes;
 pub mod process;
+mod series;
 
 pub use health::{Gate, Health, Phase, State};
 pub use heartbeats::Heartbeats;
 pub use ops::{ListenError, Ops, OpsListener, listen};
+pub use series::SERIES;

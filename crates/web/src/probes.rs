@@ -4,7 +4,7 @@ use rookery_telemetry::{Label, Registry};
 use tokio::time::Instant;
 
 use crate::health::{Health, State};
-use crate::process;
+use crate::{process, series};
 
 /// An answer: whether all is well, and a text for whoever looks.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,6 +17,7 @@ pub(crate) struct Answer {
 pub(crate) fn metrics(registry: &Registry) -> String {
     let mut text = registry.render();
     text.push_str(&process::render());
+    series::append(&mut text);
     text
 }
 

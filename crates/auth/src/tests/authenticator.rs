@@ -72,7 +72,7 @@ impl Server {
 
     fn counted(&self, mechanism: &str, result: &str) -> bool {
         let line = format!(
-            "rookery_logins_total{{mechanism=\"{mechanism}\",result=\"{result}\",transport=\"tls\"}} 1\n"
+            "rookery_logins_total{{mechanism=\"{mechanism}\",profile=\"legacy\",result=\"{result}\",transport=\"tls\"}} 1\n"
         );
         self.registry.render().contains(&line)
     }

@@ -69,6 +69,7 @@ pub(crate) fn accept(accepted: Accepted, edge: Arc<Edge>, arbiter: usize) {
         phase: Phase::Open,
         departure: None,
         pace,
+        read: accepted,
         waker: None,
     };
     ConnectionActor::launch(connection);

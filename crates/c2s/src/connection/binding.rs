@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use actix::{Addr, AsyncContext};
+use rookery_auth::Profile;
 use rookery_delivery::{BindRefused, Budget, Close, Credit, Delivery, Load, SessionId};
 use rookery_session::{ConnectionClosed, Session, SessionActor, Wanted};
-use rookery_stanza::{Condition, Jid, StanzaError};
+use rookery_stanza::{Condition, IqType, Jid, Kind, StanzaError};
 use rookery_stream::Input;
 
 use super::{Connection, Ctx};
-use crate::metrics::Profile;
 use crate::security::Counted;
 
 /// The session of a connection.
@@ -53,11 +53,13 @@ impl Connection {
             return;
         };
         let Some(session) = random() else {
-            let error = StanzaError::new(Condition::InternalServerError);
-            return self.tell(Input::BindRefused(error), ctx);
+            return self.refuse_bind(Condition::InternalServerError.into(), ctx);
         };
         let limits = &self.edge.session;
-        let budget = Arc::new(Budget::new(limits.max_outgoing_bytes));
+        let budget = Arc::new(Budget::new(
+            limits.max_outgoing_bytes,
+            self.edge.session_metrics.shared.queued.clone(),
+        ));
         let credit = Credit::new(Load {
             stanzas: limits.max_in_flight_stanzas,
             bytes: limits.max_in_flight_bytes,
@@ -68,7 +70,7 @@ impl Connection {
             Arc::clone(&self.edge.homes),
             ctx.address().recipient(),
             Arc::clone(&budget),
-            self.edge.session_metrics.clone(),
+            Arc::clone(&self.edge.session_metrics),
         );
         self.attached = Some(Attached {
             session,
@@ -98,9 +100,14 @@ impl Connection {
             }
             Err(BindRefused(error)) => {
                 self.attached = None;
-                self.tell(Input::BindRefused(error), ctx);
+                self.refuse_bind(error, ctx);
             }
         }
+    }
+
+    fn refuse_bind(&mut self, error: StanzaError, ctx: &mut Ctx) {
+        self.edge.answered(Kind::Iq(IqType::Set), error.condition);
+        self.tell(Input::BindRefused(error), ctx);
     }
 
     /// The client knows its resource: what was held for it follows.

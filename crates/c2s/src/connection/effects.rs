@@ -30,7 +30,11 @@ impl Connection {
                     if ending == Ending::NoTls && self.phase == Phase::Open {
                         self.count_handshake(HandshakeResult::Timeout);
                     }
-                    self.closing(reason(&ending));
+                    let reason = reason(&ending);
+                    if let (CloseReason::Timeout, Some(login)) = (reason, &self.login) {
+                        self.edge.authenticator.timed_out(login);
+                    }
+                    self.closing(reason);
                     if self.phase != Phase::Closing(CloseReason::Shutdown) {
                         self.let_session_go();
                     }
@@ -45,6 +49,7 @@ impl Connection {
     /// from its budget.
     fn refuse(&mut self, fault: &StanzaFault) {
         if let Some(reply) = fault.reply() {
+            self.edge.answered(fault.stanza.kind, fault.error.condition);
             let mut bytes = Vec::new();
             reply.write(&mut bytes);
             self.outgoing.push_raw(bytes.into());
@@ -68,10 +73,11 @@ impl Connection {
         let Some(attached) = &self.attached else {
             return;
         };
-        let permit = attached.credit.take(Load {
+        let load = Load {
             stanzas: stanzas.len(),
             bytes: stanzas.iter().map(Stanza::size).sum(),
-        });
+        };
+        let permit = attached.credit.take(load, self.read.into_std());
         if attached
             .session
             .try_send(FromClient { stanzas, permit })

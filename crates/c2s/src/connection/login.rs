@@ -7,9 +7,10 @@ use actix::{ActorFutureExt, AsyncContext};
 use futures_util::FutureExt;
 use rookery_auth::{Login, Origin, Reply, Request, Step};
 use rookery_extension::IqMethod;
-use rookery_stanza::{Condition, StreamCondition, StreamError};
+use rookery_stanza::{Condition, IqType, Kind, StanzaError, StreamCondition, StreamError};
 use rookery_stream::{EarlyRequest, Input, SaslReply, SaslRequest};
 use rookery_tls::HandshakeResult;
+use rookery_xml::Element;
 
 use super::actor::ConnectionActor;
 use super::{Connection, Ctx};
@@ -112,17 +113,33 @@ impl Connection {
         });
         let Some(answer) = handled else {
             let error = Condition::ServiceUnavailable.into();
-            return self.tell(Input::Answered(Err(error)), ctx);
+            return self.answered(method, Err(error), ctx);
         };
         let contained = AssertUnwindSafe(answer).catch_unwind();
         let answered =
-            |answer: std::thread::Result<_>, act: &mut ConnectionActor, ctx: &mut Ctx| {
+            move |answer: std::thread::Result<_>, act: &mut ConnectionActor, ctx: &mut Ctx| {
                 let failed = |_| Err(Condition::InternalServerError.into());
                 if let Some(connection) = &mut act.connection {
-                    connection.tell(Input::Answered(answer.unwrap_or_else(failed)), ctx);
+                    connection.answered(method, answer.unwrap_or_else(failed), ctx);
                 }
             };
         ctx.spawn(wrap_future(contained).map(answered));
+    }
+
+    fn answered(
+        &mut self,
+        method: IqMethod,
+        answer: Result<Option<Element>, StanzaError>,
+        ctx: &mut Ctx,
+    ) {
+        if let Err(error) = &answer {
+            let kind = match method {
+                IqMethod::Get => IqType::Get,
+                IqMethod::Set => IqType::Set,
+            };
+            self.edge.answered(Kind::Iq(kind), error.condition);
+        }
+        self.tell(Input::Answered(answer), ctx);
     }
 
     fn begin_login(&self) -> Login {

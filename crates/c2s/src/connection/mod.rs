@@ -70,6 +70,8 @@ struct Connection {
     /// The arbiter that it is about to move to.
     departure: Option<usize>,
     pace: Pace,
+    /// When it was read from last.
+    read: Instant,
     waker: Option<Waker>,
 }
 

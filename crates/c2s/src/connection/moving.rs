@@ -101,6 +101,7 @@ impl Moving {
                 return tracing::warn!(peer = %about.peer, %error, "a connection could not move");
             }
         };
+        let read = edge.clock.now();
         ConnectionActor::launch(Connection {
             edge,
             arbiter,
@@ -113,6 +114,7 @@ impl Moving {
             phase: Phase::Open,
             departure: None,
             pace,
+            read,
             waker: None,
         });
     }

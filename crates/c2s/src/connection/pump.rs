@@ -13,7 +13,7 @@ use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use rookery_delivery::Close;
 use rookery_lifecycle::DrainSignal;
-use rookery_session::Written;
+use rookery_session::{Limiter, Written};
 use rookery_stream::Input;
 use tokio::time::{Instant, Sleep};
 
@@ -206,9 +206,19 @@ impl Connection {
         if !self.negotiation.wants_input() || matches!(self.phase, Phase::Disconnecting(_)) {
             return false;
         }
+        if self.pace.paused_until().is_some() {
+            return false;
+        }
         let has_credit = |attached: &Attached| attached.credit.available(cx.waker());
-        let is_paused = self.pace.paused_until().is_some();
-        !is_paused && !self.writes_first() && self.attached.as_ref().is_none_or(has_credit)
+        let limiter = if self.writes_first() {
+            Limiter::UnreadBytes
+        } else if self.attached.as_ref().is_none_or(has_credit) {
+            return true;
+        } else {
+            Limiter::InFlight
+        };
+        self.edge.session_metrics.limited.of(limiter).increment();
+        false
     }
 
     /// Whether so much waits for the client that it shall read before it is listened to.
@@ -223,6 +233,7 @@ impl Connection {
     /// Gives the stream what arrived, in plain text.
     pub(super) fn receive(&mut self, plaintext: &[u8], ctx: &mut Ctx) {
         let began = self.edge.clock.now();
+        self.read = began;
         let mut effects = Vec::new();
         self.negotiation
             .receive(plaintext, began.into_std(), &mut effects);

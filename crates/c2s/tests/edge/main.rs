@@ -11,13 +11,10 @@ use rookery_xml::Element;
 
 fn chat(id: &str, size: usize) -> Delivery {
     let body = Element::new("body", "jabber:client").with_text("x".repeat(size));
-    let stanza = Stanza::message(MessageType::Chat)
+    Stanza::message(MessageType::Chat)
         .with_id(id)
-        .with_payload(body);
-    Delivery {
-        stanza,
-        position: None,
-    }
+        .with_payload(body)
+        .into()
 }
 
 #[test]

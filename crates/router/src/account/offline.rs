@@ -181,6 +181,7 @@ impl Account {
                 Some(stanza) => deliveries.push(Delivery {
                     stanza,
                     position: Some(up_to),
+                    since: None,
                 }),
                 None => out.push(Effect::Unreadable),
             }

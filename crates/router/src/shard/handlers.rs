@@ -12,6 +12,7 @@ use super::{
     Unbind,
 };
 use crate::account::{self, Input};
+use crate::metrics::Mailbox;
 
 /// How soon a hop to a shard whose mailbox was full is tried again.
 const RETRY: Duration = Duration::from_millis(5);
@@ -29,7 +30,13 @@ impl Actor for HomeShard {
 }
 
 impl HomeShard {
-    /// Handles one message to its end.
+    /// Takes one message out of the mailbox and handles it to its end.
+    fn take(&mut self, context: &mut Context<Self>, work: impl FnOnce(&mut Self)) {
+        self.metrics.waiting.of(Mailbox::Shard).add(-1);
+        self.handle_with(context, work);
+    }
+
+    /// Does something to its end.
     fn handle_with(&mut self, context: &mut Context<Self>, work: impl FnOnce(&mut Self)) {
         self.now = self.clock.unix_millis();
         work(self);
@@ -54,7 +61,7 @@ impl Handler<Submit> for HomeShard {
     type Result = ();
 
     fn handle(&mut self, submit: Submit, context: &mut Self::Context) {
-        self.handle_with(context, |shard| {
+        self.take(context, |shard| {
             let Submit {
                 session,
                 batch,
@@ -76,7 +83,7 @@ impl Handler<Hop> for HomeShard {
     type Result = ();
 
     fn handle(&mut self, hop: Hop, context: &mut Self::Context) {
-        self.handle_with(context, |shard| {
+        self.take(context, |shard| {
             for parcel in hop.0 {
                 shard.receive(parcel);
             }
@@ -88,7 +95,7 @@ impl Handler<Bind> for HomeShard {
     type Result = ();
 
     fn handle(&mut self, bind: Bind, context: &mut Self::Context) {
-        self.handle_with(context, |shard| {
+        self.take(context, |shard| {
             let Bind { request, answer } = bind;
             let Some(random) = random_resource() else {
                 let error = Condition::InternalServerError.into();
@@ -115,7 +122,7 @@ impl Handler<Unbind> for HomeShard {
     type Result = ();
 
     fn handle(&mut self, unbind: Unbind, context: &mut Self::Context) {
-        self.handle_with(context, |shard| {
+        self.take(context, |shard| {
             let Unbind {
                 session,
                 undelivered,
@@ -137,7 +144,7 @@ impl Handler<Confirmed> for HomeShard {
     type Result = ();
 
     fn handle(&mut self, confirmed: Confirmed, context: &mut Self::Context) {
-        self.handle_with(context, |shard| {
+        self.take(context, |shard| {
             let Confirmed { session, position } = confirmed;
             let input = Input::Confirmed {
                 session: session.id,
@@ -152,7 +159,7 @@ impl Handler<Loaded> for HomeShard {
     type Result = ();
 
     fn handle(&mut self, loaded: Loaded, context: &mut Self::Context) {
-        self.handle_with(context, |shard| shard.loaded(loaded));
+        self.take(context, |shard| shard.loaded(loaded));
     }
 }
 
@@ -160,7 +167,7 @@ impl Handler<Written> for HomeShard {
     type Result = ();
 
     fn handle(&mut self, written: Written, context: &mut Self::Context) {
-        self.handle_with(context, |shard| shard.written(written));
+        self.take(context, |shard| shard.written(written));
     }
 }
 
@@ -168,7 +175,7 @@ impl Handler<Replied> for HomeShard {
     type Result = ();
 
     fn handle(&mut self, replied: Replied, context: &mut Self::Context) {
-        self.handle_with(context, |shard| shard.replied(replied));
+        self.take(context, |shard| shard.replied(replied));
     }
 }
 
@@ -188,6 +195,7 @@ impl Handler<CloseAccount> for HomeShard {
     type Result = ();
 
     fn handle(&mut self, close: CloseAccount, _: &mut Self::Context) {
+        self.metrics.waiting.of(Mailbox::Shard).add(-1);
         let CloseAccount(account, reason) = close;
         self.close_account(&account, reason);
     }

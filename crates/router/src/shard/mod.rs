@@ -31,7 +31,7 @@ use tokio::time::Instant;
 
 use crate::account::{Input, Rules, Step};
 use crate::homes::Shards;
-use crate::metrics::Metrics;
+use crate::metrics::{Actor, Mailbox, Metrics};
 
 pub(crate) use message::{
     Bind, CloseAccount, CloseAll, Confirmed, CountSessions, Hop, Submit, Unbind,
@@ -76,6 +76,15 @@ pub(crate) struct HomeShard {
     now: u64,
     /// An empty step, whose memory is used again.
     scratch: Step,
+    /// What the metrics say of this shard.
+    measured: Measured,
+}
+
+/// What a shard has in memory.
+#[derive(Clone, Copy, Debug, Default)]
+struct Measured {
+    accounts: usize,
+    waiting: usize,
 }
 
 /// A session that waits for its resource.
@@ -130,6 +139,7 @@ impl HomeShard {
             expiring: VecDeque::new(),
             now: 0,
             scratch: Step::default(),
+            measured: Measured::default(),
         }
     }
 
@@ -155,6 +165,24 @@ impl HomeShard {
         give_back(&mut self.slots);
         give_back(&mut self.ports);
         give_back(&mut self.binding);
+        self.measure();
+    }
+
+    /// Tells the metrics what has changed.
+    fn measure(&mut self) {
+        let now = Measured {
+            accounts: self.slots.len(),
+            waiting: self.slots.values().map(|slot| slot.waiting.len()).sum(),
+        };
+        let before = std::mem::replace(&mut self.measured, now);
+        let change = |now: usize, before: usize| {
+            let signed = |count| i64::try_from(count).unwrap_or(i64::MAX);
+            signed(now).saturating_sub(signed(before))
+        };
+        let accounts = change(now.accounts, before.accounts);
+        self.metrics.actors.of(Actor::Account).add(accounts);
+        let waiting = change(now.waiting, before.waiting);
+        self.metrics.waiting.of(Mailbox::Account).add(waiting);
     }
 
     /// Lets accounts go that have been idle since before `since`.

@@ -9,7 +9,7 @@ use rookery_stanza::{BareJid, Condition, Kind};
 use super::message::{Content, Hop, Parcel};
 use super::{HomeShard, Todo};
 use crate::account::Input;
-use crate::metrics::{Lost, Outcome, Queue};
+use crate::metrics::{Lost, Mailbox, Outcome, Queue};
 
 /// Parcels that wait for a shard whose mailbox is full.
 const WAITING_PARCELS: usize = 65_536;
@@ -86,7 +86,10 @@ impl HomeShard {
             if hop.is_empty() {
                 continue;
             }
+            let waiting = self.metrics.waiting.of(Mailbox::Shard);
+            waiting.add(1);
             if let Err(error) = shard.try_send(Hop(std::mem::take(hop))) {
+                waiting.add(-1);
                 self.metrics.rejected.of(Queue::Shard).increment();
                 self.hop_refused(index, error.into_inner().0);
             }

@@ -15,7 +15,14 @@ impl HomeShard {
     /// Does one thing that `account` wants done.
     pub(super) fn perform(&mut self, account: &BareJid, effect: Effect, permit: Option<&Permit>) {
         match effect {
-            Effect::Deliver(session, delivery) => self.deliver(account, session, delivery),
+            Effect::Deliver(session, mut delivery) => {
+                delivery.since = permit.map(Permit::since);
+                self.deliver(account, session, delivery);
+            }
+            Effect::Online(online) => {
+                let change = if online { 1 } else { -1 };
+                self.metrics.online(account.domain(), change);
+            }
             Effect::Bound(session, jid) => self.bound(Some(account), session, jid),
             Effect::Close(session, reason) => self.close(session, reason),
             Effect::Return(session, stanza, error) => {
@@ -48,19 +55,29 @@ impl HomeShard {
             Effect::Bounce(stanza, error) => self.bounce(&stanza, &error, permit),
             Effect::Later(request, future) => self.later(*request, future, permit),
             Effect::Accepted => self.metrics.accept(),
-            Effect::Settled(kind, outcome) => self.metrics.settle(kind, outcome),
+            Effect::Settled(kind, outcome) => self.settle(kind, outcome, permit),
             Effect::Unreadable => {
                 self.metrics.accept();
                 self.metrics.lose(Lost::Decode);
             }
-            Effect::Online(online) => self.metrics.users_online.add(if online { 1 } else { -1 }),
             Effect::Deliver(..)
             | Effect::Bound(..)
             | Effect::Close(..)
+            | Effect::Online(_)
             | Effect::Return(..)
             | Effect::End(_)
             | Effect::Expire(_)
             | Effect::Forget(_) => {}
+        }
+    }
+
+    /// A stanza has left; how long it took into the store is measured, on the way to a client its session
+    /// does that.
+    fn settle(&self, kind: Kind, outcome: Outcome, permit: Option<&Permit>) {
+        self.metrics.settle(kind, outcome);
+        if let (Kind::Message(_), Outcome::Offline, Some(permit)) = (kind, outcome, permit) {
+            let now = self.clock.now().into_std();
+            self.metrics.shared.stored(permit.since(), now);
         }
     }
 
@@ -106,10 +123,7 @@ impl HomeShard {
             return None;
         };
         self.metrics.settle(stanza.kind, Outcome::Bounced);
-        self.metrics
-            .errors
-            .of(stanza.kind.into(), error.condition.into())
-            .increment();
+        self.metrics.shared.answered(stanza.kind, error.condition);
         if let Kind::Message(_) = reply.kind {
             self.metrics.accept();
         }
@@ -183,7 +197,7 @@ impl HomeShard {
         };
         match (jid, account) {
             (Ok(jid), Some(account)) => {
-                self.metrics.sessions.add(1);
+                self.metrics.bound(account.domain(), 1);
                 let outgoing = Vec::new();
                 self.ports.insert(
                     session,
@@ -237,7 +251,7 @@ impl HomeShard {
         let Some(port) = self.ports.remove(&session) else {
             return;
         };
-        self.metrics.sessions.add(-1);
+        self.metrics.bound(account.domain(), -1);
         if !port.outgoing.is_empty() {
             self.give_back(account, session, port.outgoing);
         }

@@ -67,6 +67,10 @@ impl Inputs {
         Some(waiting)
     }
 
+    pub(super) fn len(&self) -> usize {
+        self.list.len()
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.list.is_empty()
     }

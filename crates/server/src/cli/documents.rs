@@ -9,7 +9,7 @@ use rookery_features::support;
 use rookery_lifecycle::{Clock, TaskScope};
 use rookery_storage::memory::MemoryStore;
 use rookery_telemetry::{Description, Kind, Registry};
-use rookery_web::process;
+use rookery_web::{SERIES, process};
 use serde_json::{Value, json};
 
 use super::exit::Failure;
@@ -145,7 +145,7 @@ fn rows() -> Result<Vec<Row>, Failure> {
         labels,
         help,
     };
-    let of_process = process::METRICS.iter().map(|metric| Row {
+    let of_process = process::METRICS.iter().chain([&SERIES]).map(|metric| Row {
         name: metric.name.to_owned(),
         kind: metric.kind,
         labels: Vec::new(),

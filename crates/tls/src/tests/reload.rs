@@ -131,6 +131,8 @@ fn a_bad_pair_keeps_the_old_one_and_is_reported_once() {
         "{error}"
     );
     assert!(store.reload().refused.is_empty(), "said once");
+    let bad = "rookery_config_last_reload_successful 0\n";
+    assert!(registry.render().contains(bad));
     assert_eq!(
         presented(&store, authority.roots(), "example.net"),
         old.der().as_ref()
@@ -162,6 +164,7 @@ fn a_bad_pair_keeps_the_old_one_and_is_reported_once() {
     for line in [
         "rookery_tls_certificate_reloads_total{result=\"error\"} 2",
         "rookery_tls_certificate_reloads_total{result=\"ok\"} 2",
+        "rookery_config_last_reload_successful 1\n",
     ] {
         assert!(metrics.contains(line), "{metrics}");
     }

@@ -9,7 +9,7 @@ use rookery_delivery::{Close, Credit, Homes, Overloaded};
 use rookery_storage::StoreError;
 
 use crate::config::Config;
-use net::{Net, ONE, parse, run};
+use net::{Net, ONE, parse, run, taken};
 
 fn chat(to: &str, body: usize) -> String {
     format!("<message to='{to}' type='chat'><body>{body}</body></message>")
@@ -68,7 +68,7 @@ fn a_slow_store_holds_up_only_the_account_that_waits_for_it() {
         net.store.close();
         let credit = Credit::new(ONE);
         for body in 0..5 {
-            net.submit_with(&romeo, &[&chat(away.as_str(), body)], credit.take(ONE));
+            net.submit_with(&romeo, &[&chat(away.as_str(), body)], taken(&credit));
         }
         net.submit(&romeo, &[&chat(juliet.key.jid.as_str(), 7)]);
         assert!(
@@ -178,7 +178,7 @@ fn a_full_mailbox_of_another_shard_bounces_messages_and_loses_none() {
             let mut batch = parse(&[&chat(&to, body)]);
             while let Err(Overloaded(back)) =
                 net.router
-                    .submit(&romeo.key, batch, Credit::new(ONE).take(ONE))
+                    .submit(&romeo.key, batch, taken(&Credit::new(ONE)))
             {
                 batch = back;
                 tokio::time::sleep(Duration::from_millis(1)).await;

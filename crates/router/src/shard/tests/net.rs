@@ -114,6 +114,11 @@ impl Feature for Later {
     }
 }
 
+/// Credit for one stanza that was read now.
+pub(super) fn taken(credit: &Arc<Credit>) -> Permit {
+    credit.take(ONE, tokio::time::Instant::now().into_std())
+}
+
 impl SessionPort for Port {
     fn deliver(&self, batch: Vec<Delivery>) -> Result<(), Refused> {
         self.deliveries
@@ -236,7 +241,7 @@ impl Net {
     }
 
     pub(super) fn submit(&self, client: &Client, stanzas: &[&str]) {
-        self.submit_with(client, stanzas, Credit::new(ONE).take(ONE));
+        self.submit_with(client, stanzas, taken(&Credit::new(ONE)));
     }
 
     pub(super) fn submit_with(&self, client: &Client, stanzas: &[&str], permit: Permit) {
