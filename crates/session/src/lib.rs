@@ -4,6 +4,8 @@
 //! client sends and hands it to the home of its account; it takes what the home delivers and passes it
 //! to the connection. Session, connection and home of an account run on one arbiter.
 //!
+//! [`stream_management`] is the core of XEP-0198: what is acknowledged, and how a stream is resumed.
+//!
 //! This crate does not know sockets, XML framing, or how stanzas are routed.
 
 mod actor;
@@ -11,6 +13,7 @@ mod config;
 mod metrics;
 mod port;
 mod state;
+pub mod stream_management;
 
 pub use actor::{ConnectionClosed, FromClient, SessionActor, ToConnection, Wanted, Written};
 pub use config::Config;

@@ -60,6 +60,8 @@ pub const RECEIPTS: &str = "urn:xmpp:receipts";
 pub const HINTS: &str = "urn:xmpp:hints";
 /// XEP-0359: Unique and Stable Stanza IDs.
 pub const STANZA_ID: &str = "urn:xmpp:sid:0";
+/// XEP-0198: Stream Management.
+pub const STREAM_MANAGEMENT: &str = "urn:xmpp:sm:3";
 
 /// The namespaces of payloads that stanzas carry, most frequent first: their names are kept without
 /// allocation while a stanza is on its way.
