@@ -9,6 +9,7 @@ mod credentials;
 mod data;
 mod error;
 pub mod memory;
+pub mod message_log;
 mod offline;
 pub mod record;
 mod roster;

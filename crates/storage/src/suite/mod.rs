@@ -2,6 +2,7 @@
 
 pub mod accounts;
 pub mod data;
+pub mod message_log;
 pub mod offline;
 pub mod rosters;
 
