@@ -12,6 +12,7 @@ use rookery_tls::Acceptor;
 
 use crate::admission::Admission;
 use crate::metrics::Metrics;
+use crate::newcomers::Newcomers;
 use crate::pace::Rates;
 use crate::service::ClientService;
 use crate::turnstile::Turnstile;
@@ -29,6 +30,8 @@ pub(crate) struct Edge {
     pub(crate) drain: DrainSignal,
     pub(crate) homes: Arc<dyn Homes>,
     pub(crate) metrics: Metrics,
+    /// How much those may do who are not logged in.
+    pub(crate) newcomers: Newcomers,
     /// How fast clients are read from.
     pub(crate) rates: Rates,
     pub(crate) service: Arc<ClientService>,

@@ -2,39 +2,36 @@
 
 use rookery_auth::ChannelBinding;
 use rookery_stanza::BareJid;
+use rookery_tls::{TlsInfo, TlsSession};
 
-use crate::transport::Transport;
-
-/// What the stream is told once TLS is established.
-pub(crate) fn for_stream(transport: &Transport) -> rookery_stream::TlsFacts {
-    let protection = for_login(transport)
-        .map(|facts| facts.protection())
-        .unwrap_or_default();
-    let info = transport.tls_info();
-    rookery_stream::TlsFacts {
-        channel_bindings: protection
-            .channel_bindings
-            .iter()
-            .map(|one| one.name())
-            .collect(),
-        server_name: info.as_ref().and_then(|info| info.sni.clone()),
-        client_addresses: info.map(|info| info.peer_addresses).unwrap_or_default(),
-    }
+/// What a handshake has established. It is asked for once: to export keying material is no small matter.
+pub(crate) struct Established {
+    /// What the stream is told.
+    pub(crate) for_stream: rookery_stream::TlsFacts,
+    /// What the authenticator is told when a login begins.
+    pub(crate) for_login: rookery_auth::TlsFacts,
 }
 
-/// What the authenticator is told when a login begins; `None` without TLS.
-pub(crate) fn for_login(transport: &Transport) -> Option<rookery_auth::TlsFacts> {
-    let tls = transport.tls()?;
-    let info = tls.info();
-    let identities = info
-        .peer_addresses
-        .iter()
-        .filter_map(|address| BareJid::parse(address).ok());
-    Some(rookery_auth::TlsFacts {
-        exporter: tls.export_channel_binding(),
-        server_end_point: info.server_end_point,
-        identities: identities.collect(),
-    })
+// === impl Established ===
+
+impl Established {
+    /// Of a session whose handshake is complete, and agreed on this.
+    pub(crate) fn by(tls: &TlsSession, info: TlsInfo) -> Self {
+        let for_login = rookery_auth::TlsFacts {
+            exporter: tls.export_channel_binding(),
+            server_end_point: info.server_end_point,
+            identities: accounts(&info.peer_addresses),
+        };
+        let bindings = for_login.protection().channel_bindings;
+        Self {
+            for_stream: rookery_stream::TlsFacts {
+                channel_bindings: bindings.iter().map(|one| one.name()).collect(),
+                server_name: info.sni,
+                client_addresses: info.peer_addresses,
+            },
+            for_login,
+        }
+    }
 }
 
 /// What matters of the stream's facts for the offer of mechanisms: which bindings there are, not their
@@ -46,10 +43,11 @@ pub(crate) fn for_offer(tls: &rookery_stream::TlsFacts) -> rookery_auth::Protect
             .iter()
             .filter_map(|name| ChannelBinding::named(name))
             .collect(),
-        identities: tls
-            .client_addresses
-            .iter()
-            .filter_map(|address| BareJid::parse(address).ok())
-            .collect(),
+        identities: accounts(&tls.client_addresses),
     }
+}
+
+fn accounts(addresses: &[String]) -> Vec<BareJid> {
+    let parsed = addresses.iter().map(|address| BareJid::parse(address));
+    parsed.filter_map(Result::ok).collect()
 }

@@ -14,6 +14,7 @@ mod edge;
 mod facts;
 mod listener;
 mod metrics;
+mod newcomers;
 mod outgoing;
 mod pace;
 mod proxied;
@@ -36,6 +37,8 @@ use rookery_telemetry::Registry;
 use rookery_tls::CertificateStore;
 
 use admission::Admission;
+use newcomers::Newcomers;
+use service::ClientService;
 use turnstile::Turnstile;
 
 pub use address_range::{AddressRange, AddressRangeError};
@@ -123,12 +126,7 @@ pub fn listen(config: Config, services: Services) -> Result<Listening, ListenErr
         drain,
         ..
     } = services;
-    let service = service::ClientService {
-        hosts,
-        default_host,
-        features,
-        authenticator: authenticator.clone(),
-    };
+    let service = ClientService::new(hosts, default_host, features, authenticator.clone());
     let rates = pace::Rates::of(&config.limits);
     let admission = Admission::new(config.limits.clone());
     let metrics = Metrics::register(&services.registry);
@@ -136,6 +134,7 @@ pub fn listen(config: Config, services: Services) -> Result<Listening, ListenErr
         .capacity
         .set(i64::try_from(config.limits.connections).unwrap_or(i64::MAX));
     let edge = Arc::new(edge::Edge {
+        newcomers: Newcomers::new(&services.arbiters, &services.registry),
         arbiters: services.arbiters,
         admission: admission.clone(),
         turnstile: Turnstile::new(config.limits.logins_in_progress, &services.registry),

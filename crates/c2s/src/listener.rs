@@ -12,7 +12,7 @@ use futures_util::stream::FuturesUnordered;
 use rookery_lifecycle::{DrainSignal, ScopeClosed, TaskScope};
 use rookery_stanza::{StreamCondition, StreamError};
 use rookery_stream::{Effect, Input, Negotiation, Security, StartTls};
-use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
+use socket2::{Domain, Protocol, Socket, TcpKeepalive, Type};
 use tokio::net::{TcpListener, TcpStream};
 
 use crate::admission::Place;
@@ -98,6 +98,9 @@ fn bind(address: SocketAddr) -> io::Result<TcpListener> {
     )?;
     socket.set_reuse_address(true)?;
     socket.set_nonblocking(true)?;
+    // Accepted sockets inherit both: what is set once here is not set again for each of them.
+    socket.set_tcp_nodelay(true)?;
+    socket.set_tcp_keepalive(&TcpKeepalive::new().with_time(KEEPALIVE))?;
     if address.is_ipv6() {
         socket.set_only_v6(true)?;
     }
@@ -203,8 +206,6 @@ impl Door {
     /// when it has authenticated.
     fn hand_over(&self, socket: TcpStream, peer: SocketAddr, place: Place) -> io::Result<()> {
         let socket = socket.into_std()?;
-        socket.set_nodelay(true)?;
-        SockRef::from(&socket).set_tcp_keepalive(&TcpKeepalive::new().with_time(KEEPALIVE))?;
         let arbiters = &self.edge.arbiters;
         let arbiter = self.next.fetch_add(1, Ordering::Relaxed) % arbiters.len().max(1);
         let accepted = Accepted {

@@ -1,9 +1,11 @@
 //! What streams ask of the server: hosts, mechanisms, features, stream ids.
 
-use std::fmt::Write as _;
+use std::collections::HashMap;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use rookery_auth::Authenticator;
-use rookery_extension::{Features, Hosts};
+use rookery_extension::{Features, Host, Hosts};
 use rookery_stream::{Mechanisms, Service, Stage, TlsFacts};
 use rookery_xml::Element;
 
@@ -13,10 +15,63 @@ use crate::facts;
 #[derive(Debug)]
 pub(crate) struct ClientService {
     pub(crate) hosts: Hosts,
-    pub(crate) default_host: String,
     pub(crate) features: Features,
-    pub(crate) authenticator: Authenticator,
+    default_host: String,
+    authenticator: Authenticator,
+    /// By host.
+    announced: HashMap<String, Announced>,
 }
+
+/// The stream features of one host, which do not change while the node runs.
+#[derive(Debug)]
+struct Announced {
+    in_clear: Vec<Element>,
+    secure: Vec<Element>,
+    binding: Vec<Element>,
+}
+
+// === impl ClientService ===
+
+impl ClientService {
+    pub(crate) fn new(
+        hosts: Hosts,
+        default_host: String,
+        features: Features,
+        authenticator: Authenticator,
+    ) -> Self {
+        let announced = hosts.iter().map(|host| {
+            let name = host.name().to_owned();
+            (name, Announced::by(&features, host))
+        });
+        Self {
+            announced: announced.collect(),
+            hosts,
+            features,
+            default_host,
+            authenticator,
+        }
+    }
+}
+
+// === impl Announced ===
+
+impl Announced {
+    fn by(features: &Features, host: &Host) -> Self {
+        use rookery_extension::Stage::{Authentication, Binding};
+        let before_login = |secure| {
+            let mut announced = features.stream_features(Authentication, host);
+            announced.extend(features.announced_before_login(host, secure));
+            announced
+        };
+        Self {
+            in_clear: before_login(false),
+            secure: before_login(true),
+            binding: features.stream_features(Binding, host),
+        }
+    }
+}
+
+// === impl Service ===
 
 impl Service for ClientService {
     fn default_host(&self) -> &str {
@@ -46,18 +101,13 @@ impl Service for ClientService {
     }
 
     fn features(&self, host: &str, stage: Stage, tls: Option<&TlsFacts>) -> Vec<Element> {
-        use rookery_extension::Stage::{Authentication, Binding};
-        let Some(host) = self.hosts.get(host) else {
-            return Vec::new();
-        };
-        match stage {
-            Stage::Authentication => {
-                let mut features = self.features.stream_features(Authentication, host);
-                features.extend(self.features.announced_before_login(host, tls.is_some()));
-                features
-            }
-            Stage::Binding => self.features.stream_features(Binding, host),
-        }
+        let announced = self.announced.get(host);
+        let features = announced.map(|announced| match (stage, tls) {
+            (Stage::Authentication, None) => &announced.in_clear,
+            (Stage::Authentication, Some(_)) => &announced.secure,
+            (Stage::Binding, _) => &announced.binding,
+        });
+        features.cloned().unwrap_or_default()
     }
 
     fn answers_before_login(&self, host: &str, namespace: &str, tls: Option<&TlsFacts>) -> bool {
@@ -74,11 +124,6 @@ impl Service for ClientService {
             // Without it the id is not a secret, and nothing of ours relies on its being one.
             tracing::error!(%error, "the system gives no randomness");
         }
-        random
-            .iter()
-            .fold(String::with_capacity(32), |mut id, byte| {
-                write!(id, "{byte:02x}").unwrap_or_default();
-                id
-            })
+        URL_SAFE_NO_PAD.encode(random)
     }
 }

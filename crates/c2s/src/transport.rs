@@ -6,7 +6,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use bytes::BytesMut;
-use rookery_tls::{Acceptor, TlsError, TlsInfo, TlsSession};
+use rookery_tls::{Acceptor, TlsError, TlsSession};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
@@ -83,8 +83,10 @@ impl Transport {
         self.tls.as_deref()
     }
 
-    pub(crate) fn tls_info(&self) -> Option<TlsInfo> {
-        self.tls().map(TlsSession::info)
+    /// Ready when a read may find something.
+    pub(crate) fn poll_readable(&self, cx: &mut Context<'_>) -> Poll<()> {
+        // An error is what the read finds.
+        self.socket.poll_read_ready(cx).map(drop)
     }
 
     /// Reads once, and appends what arrived, in plain text, to `plaintext`.
@@ -105,7 +107,7 @@ impl Transport {
                 return Poll::Ready(Ok(Read::Some));
             };
             let received = tls.receive(arrived, plaintext);
-            tls.take_output(&mut self.wire);
+            tls.take_urgent_output(&mut self.wire);
             received?;
             Poll::Ready(Ok(if tls.peer_closed() {
                 Read::End

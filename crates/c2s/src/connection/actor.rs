@@ -63,6 +63,7 @@ pub(crate) fn accept(accepted: Accepted, edge: Arc<Edge>, arbiter: usize) {
         },
         transport,
         negotiation,
+        newcomer: Some(Box::default()),
         login: None,
         attached: None,
         outgoing: Outgoing::default(),

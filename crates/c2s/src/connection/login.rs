@@ -9,12 +9,12 @@ use rookery_auth::{Login, Origin, Reply, Request, Step};
 use rookery_extension::IqMethod;
 use rookery_stanza::{Condition, IqType, Kind, StanzaError, StreamCondition, StreamError};
 use rookery_stream::{EarlyRequest, Input, SaslReply, SaslRequest};
-use rookery_tls::HandshakeResult;
+use rookery_tls::{HandshakeResult, TlsSession};
 use rookery_xml::Element;
 
 use super::actor::ConnectionActor;
 use super::{Connection, Ctx};
-use crate::facts;
+use crate::facts::Established;
 use crate::metrics::{CloseReason, Listener};
 use crate::security::Secured;
 use crate::transport::TransportError;
@@ -32,9 +32,10 @@ impl Connection {
         if self.transport.is_handshaking() {
             return;
         }
-        let Some(info) = self.transport.tls_info() else {
+        let Some(tls) = self.transport.tls() else {
             return;
         };
+        let info = tls.info();
         let result = if info.resumed {
             HandshakeResult::Resumed
         } else {
@@ -52,10 +53,11 @@ impl Connection {
             cipher = info.cipher,
             "TLS established"
         );
-        self.tell(
-            Input::TlsEstablished(facts::for_stream(&self.transport)),
-            ctx,
-        );
+        let established = Established::by(tls, info);
+        if let Some(newcomer) = &mut self.newcomer {
+            newcomer.tls = Some(established.for_login);
+        }
+        self.tell(Input::TlsEstablished(established.for_stream), ctx);
     }
 
     pub(super) fn count_handshake(&self, result: HandshakeResult) {
@@ -144,7 +146,7 @@ impl Connection {
 
     fn begin_login(&self) -> Login {
         let host = self.negotiation.host().unwrap_or_default();
-        let tls = facts::for_login(&self.transport);
+        let tls = self.newcomer.as_ref().and_then(|one| one.tls.clone());
         let origin = Origin {
             address: self.about.peer.ip(),
             transport: match self.about.listener {
@@ -163,7 +165,7 @@ impl Connection {
             }
             Reply::Success(success) => {
                 self.about.place.authenticated();
-                let version = self.transport.tls_info().map(|info| info.version);
+                let version = self.transport.tls().map(TlsSession::version);
                 self.about.secured = Some(Secured::new(version, &success));
                 SaslReply::Success {
                     data: success.data,

@@ -20,6 +20,7 @@ mod login;
 mod moving;
 mod pump;
 
+use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::task::Waker;
@@ -34,6 +35,7 @@ use tokio::time::Instant;
 use crate::admission::Place;
 use crate::edge::Edge;
 use crate::metrics::{CloseReason, Listener};
+use crate::newcomers::Turn;
 use crate::outgoing::Outgoing;
 use crate::pace::Pace;
 use crate::security::Secured;
@@ -63,6 +65,8 @@ struct Connection {
     about: About,
     transport: Transport,
     negotiation: Negotiation,
+    /// What there is beside, until the client has authenticated.
+    newcomer: Option<Box<Newcomer>>,
     login: Option<Box<Login>>,
     attached: Option<Attached>,
     outgoing: Outgoing,
@@ -73,6 +77,15 @@ struct Connection {
     /// When it was read from last.
     read: Instant,
     waker: Option<Waker>,
+}
+
+/// What is kept of a client that has not authenticated.
+#[derive(Default)]
+struct Newcomer {
+    /// What the authenticator is told of TLS.
+    tls: Option<rookery_auth::TlsFacts>,
+    /// What is waited for before more is read.
+    turn: Option<Turn>,
 }
 
 /// What stays the same for the life of a connection.
@@ -208,6 +221,16 @@ impl Drop for Counted {
         let metrics = &self.edge.metrics;
         metrics.connections.of(self.listener).add(-1);
         metrics.closed.of(self.listener, self.reason).increment();
+    }
+}
+
+// === impl Newcomer ===
+
+impl fmt::Debug for Newcomer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Newcomer")
+            .field("waits", &self.turn.is_some())
+            .finish_non_exhaustive()
     }
 }
 

@@ -31,6 +31,7 @@ struct Moving {
 impl Connection {
     /// The client has authenticated: the connection goes where the home of the account is.
     pub(super) fn authenticated(&mut self, account: &BareJid, ctx: &mut Ctx) {
+        self.newcomer = None;
         self.login = None;
         let home = self.edge.homes.arbiter(account);
         if home == self.arbiter {
@@ -108,6 +109,7 @@ impl Moving {
             about,
             transport,
             negotiation,
+            newcomer: None,
             login: None,
             attached: None,
             outgoing,

@@ -4,7 +4,7 @@
 //! in the same wake-up, with one system call.
 
 use std::pin::Pin;
-use std::task::{Context as TaskContext, Poll};
+use std::task::{Context as TaskContext, Poll, ready};
 
 use actix::ActorContext;
 use actix::fut::ActorFuture;
@@ -22,6 +22,7 @@ use super::binding::Attached;
 use super::farewell::Farewell;
 use super::{Connection, Ctx, Phase};
 use crate::metrics::CloseReason;
+use crate::newcomers::Step;
 use crate::transport::{Read, TransportError};
 
 /// How many reads one wake-up makes before others have their turn.
@@ -176,6 +177,9 @@ impl Connection {
                 self.receive(&[], ctx);
                 continue;
             }
+            if self.poll_turn(cx).is_pending() {
+                return;
+            }
             let was_handshaking = self.transport.is_handshaking();
             let read = match self.transport.poll_read(cx, &mut plaintext) {
                 Poll::Pending => return,
@@ -200,6 +204,27 @@ impl Connection {
             }
         }
         cx.waker().wake_by_ref(); // There may be more; others first.
+    }
+
+    /// Ready when the socket may be read from: a newcomer waits for its turn when there is something.
+    fn poll_turn(&mut self, cx: &mut TaskContext<'_>) -> Poll<()> {
+        let Some(newcomer) = &mut self.newcomer else {
+            return Poll::Ready(());
+        };
+        if newcomer.turn.is_none() {
+            ready!(self.transport.poll_readable(cx));
+            let step = if self.transport.is_handshaking() {
+                Step::Handshake
+            } else {
+                Step::Small
+            };
+            newcomer.turn = self.edge.newcomers.wait(self.arbiter, step);
+        }
+        if let Some(turn) = &mut newcomer.turn {
+            ready!(turn.as_mut().poll(cx));
+            newcomer.turn = None;
+        }
+        Poll::Ready(())
     }
 
     fn may_read(&self, cx: &TaskContext<'_>) -> bool {
