@@ -14,6 +14,7 @@ use tempfile::TempDir;
 use tokio::net::TcpStream;
 use tokio::time::Instant;
 
+use crate::authority::Issued;
 use crate::client::{Client, ClientError};
 use crate::transport::Trust;
 
@@ -160,6 +161,12 @@ impl Server {
     /// Whom a client of this server trusts.
     pub fn trust(&self, alpn: &[&str]) -> io::Result<Trust> {
         Trust::pem_file(&self.data.join("tls/ca.pem"), alpn).map_err(io::Error::other)
+    }
+
+    /// Whom a client of this server trusts that shows it a certificate.
+    pub fn trust_with(&self, own: &Issued) -> io::Result<Trust> {
+        let pem = std::fs::read(self.data.join("tls/ca.pem"))?;
+        Trust::pem_with(&pem, &[], own).map_err(io::Error::other)
     }
 
     /// Runs a `rookery` command against this server.

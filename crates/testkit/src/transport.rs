@@ -7,12 +7,14 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::{ClientConnection, RootCertStore};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
+
+use crate::authority::Issued;
 
 /// Whom a client trusts.
 #[derive(Clone)]
@@ -46,6 +48,15 @@ impl Trust {
 
     /// Trusts the authorities in PEM, and nobody else. `alpn` is what the client offers.
     pub fn pem(pem: &[u8], alpn: &[&str]) -> Result<Self, TrustError> {
+        Self::of(pem, alpn, None)
+    }
+
+    /// The same, for a client that shows this certificate to servers which ask for one.
+    pub fn pem_with(pem: &[u8], alpn: &[&str], own: &Issued) -> Result<Self, TrustError> {
+        Self::of(pem, alpn, Some(own))
+    }
+
+    fn of(pem: &[u8], alpn: &[&str], own: Option<&Issued>) -> Result<Self, TrustError> {
         let error = |error: &dyn std::fmt::Display| TrustError(error.to_string());
         let mut roots = RootCertStore::empty();
         for certificate in CertificateDer::pem_slice_iter(pem) {
@@ -53,11 +64,22 @@ impl Trust {
             roots.add(certificate).map_err(|e| error(&e))?;
         }
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-        let mut config = rustls::ClientConfig::builder_with_provider(provider)
+        let config = rustls::ClientConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
             .map_err(|e| error(&e))?
-            .with_root_certificates(roots)
-            .with_no_client_auth();
+            .with_root_certificates(roots);
+        let mut config = match own {
+            None => config.with_no_client_auth(),
+            Some(own) => {
+                let certificate = CertificateDer::from_pem_slice(own.certificate.as_bytes());
+                let key = PrivateKeyDer::from_pem_slice(own.key.as_bytes());
+                let chain = vec![certificate.map_err(|e| error(&e))?];
+                let key = key.map_err(|e| error(&e))?;
+                config
+                    .with_client_auth_cert(chain, key)
+                    .map_err(|e| error(&e))?
+            }
+        };
         config.alpn_protocols = alpn.iter().map(|name| name.as_bytes().to_vec()).collect();
         Ok(Self {
             connector: TlsConnector::from(Arc::new(config)),

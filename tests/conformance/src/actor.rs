@@ -40,7 +40,7 @@ pub(crate) enum Heard {
 
 impl Actor {
     pub(crate) fn new(role: Role, client: Option<Client>) -> Self {
-        let fresh = matches!(role, Role::Connection { .. });
+        let fresh = matches!(role, Role::Connection { .. } | Role::Certified(_));
         Self {
             role,
             client,

@@ -6,8 +6,9 @@ use std::path::Path;
 
 use futures_util::StreamExt as _;
 use futures_util::stream;
-use rookery_testkit::{Options, Server, Trust};
+use rookery_testkit::{Options, Server};
 
+use crate::authorities::Authorities;
 use crate::mishap::Failure;
 use crate::scene::Scene;
 use crate::stage::Stage;
@@ -109,6 +110,11 @@ async fn play_group(setting: Setting, scenes: &[(String, &Scene)]) -> io::Result
         })
         .chain(["stagehand".to_owned()])
         .collect();
+    let authorities = Authorities::asked_for(&extra)?;
+    let extra = match &authorities {
+        Some(authorities) => authorities.configure(&extra),
+        None => extra,
+    };
     let server = Server::start(Options {
         extra,
         accounts,
@@ -117,13 +123,17 @@ async fn play_group(setting: Setting, scenes: &[(String, &Scene)]) -> io::Result
     })
     .await?;
     let trust = server.trust(&["xmpp-client"])?;
-    let plays =
-        stream::iter(scenes).map(|(suffix, scene)| play_scene(&server, &trust, suffix, scene));
+    let plays = stream::iter(scenes).map(|(suffix, scene)| {
+        let mut stage = Stage::new(&server, &trust, &scene.accounts, suffix);
+        if let Some(authorities) = &authorities {
+            stage.certify(authorities);
+        }
+        play_scene(&server, stage, scene)
+    });
     Ok(plays.buffer_unordered(STAGES).collect().await)
 }
 
-async fn play_scene(server: &Server, trust: &Trust, suffix: &str, scene: &Scene) -> Outcome {
-    let mut stage = Stage::new(server, trust, &scene.accounts, suffix);
+async fn play_scene(server: &Server, mut stage: Stage<'_>, scene: &Scene) -> Outcome {
     let failure = stage.play(scene).await.err();
     let show = |failure: Failure| {
         let log = server.log();

@@ -6,6 +6,7 @@
 //! plays them.
 
 mod actor;
+mod authorities;
 mod company;
 mod expectation;
 mod mishap;
@@ -16,6 +17,6 @@ mod stage;
 
 pub use company::{Company, Outcome};
 pub use mishap::{Failure, Mishap};
-pub use scene::{Action, Manner, Role, Scene, Step};
+pub use scene::{Action, Certificate, Manner, Nature, Role, Scene, Step};
 pub use script::ScriptError;
 pub use stage::Stage;

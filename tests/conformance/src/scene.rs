@@ -46,6 +46,28 @@ pub enum Role {
         /// Whether it begins with TLS (XEP-0368).
         tls: bool,
     },
+    /// A connection with TLS from the first byte, whose client shows a certificate (XEP-0178).
+    Certified(Certificate),
+}
+
+/// A certificate that a client shows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Certificate {
+    /// Who made it, and whether it still holds.
+    pub nature: Nature,
+    /// Localparts of those whose addresses stand in it.
+    pub owners: Vec<String>,
+}
+
+/// What a certificate is worth.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Nature {
+    /// The authority has made it that the server trusts.
+    Good,
+    /// Somebody else has made it.
+    Forged,
+    /// It was good once.
+    Expired,
 }
 
 /// How closely an actor looks at what is received.
@@ -94,6 +116,8 @@ pub enum Action {
     StreamEndsWith(String),
     /// `'s connection ends`: without another word.
     ConnectionEnds,
+    /// `'s handshake fails`: an alert of TLS, or the end of the connection.
+    HandshakeFails,
     /// `disconnects`: without a word; the scene goes on when the server has noticed.
     Disconnect,
     /// `closes the stream`: and so does the server, and then both the connection.

@@ -1,7 +1,7 @@
 //! Reads scenes: one step a line, with what is said or received indented below it.
 
 use crate::expectation;
-use crate::scene::{Action, Manner, Role, Scene, Step};
+use crate::scene::{Action, Certificate, Manner, Nature, Role, Scene, Step};
 use crate::speech;
 
 /// What is wrong with a script.
@@ -199,6 +199,7 @@ fn read_line(rest: &str) -> Result<Action, String> {
         "logs in again" => Action::LogInAgain,
         "'s stream ends" => Action::StreamEnds,
         "'s connection ends" => Action::ConnectionEnds,
+        "'s handshake fails" => Action::HandshakeFails,
         "is a connection" => Action::Appear(Role::Connection { tls: false }),
         "is a tls connection" => Action::Appear(Role::Connection { tls: true }),
         _ => return read_line_with_name(rest),
@@ -209,6 +210,10 @@ fn read_line(rest: &str) -> Result<Action, String> {
 /// Steps that end with a name.
 fn read_line_with_name(rest: &str) -> Result<Action, String> {
     let no_step = || format!("{rest:?} is not a step");
+    if let Some(certificate) = rest.strip_prefix("is a tls connection with ") {
+        let certificate = read_certificate(certificate).ok_or_else(no_step)?;
+        return Ok(Action::Appear(Role::Certified(certificate)));
+    }
     if let Some(jid) = rest.strip_prefix("is ") {
         return read_role(jid).map(Action::Appear);
     }
@@ -227,6 +232,19 @@ fn read_line_with_name(rest: &str) -> Result<Action, String> {
         return Ok(Action::Bind(resource.to_owned()));
     }
     Err(no_step())
+}
+
+/// `a certificate of juliet and romeo`, `a forged certificate of juliet`, `an expired certificate of juliet`.
+fn read_certificate(text: &str) -> Option<Certificate> {
+    let (nature, owners) = text.split_once(" certificate of ")?;
+    let nature = match nature {
+        "a" => Nature::Good,
+        "a forged" => Nature::Forged,
+        "an expired" => Nature::Expired,
+        _ => return None,
+    };
+    let owners = owners.split(" and ").map(str::to_owned).collect();
+    Some(Certificate { nature, owners })
 }
 
 /// `juliet@localhost` or `juliet@localhost/balcony`.
@@ -270,6 +288,8 @@ visitor receives exactly:
   <a/>
 visitor's stream ends with <not-well-formed/>
 juliet and romeo are friends
+guest is a tls connection with a forged certificate of juliet and romeo
+guest's handshake fails
 ";
 
     #[test]
@@ -284,6 +304,10 @@ juliet and romeo are friends
             line,
             actor: actor.to_owned(),
             action,
+        };
+        let forged = Certificate {
+            nature: Nature::Forged,
+            owners: vec!["juliet".to_owned(), "romeo".to_owned()],
         };
         assert_eq!(scene.steps[2].line, 9);
         assert_eq!(
@@ -301,6 +325,8 @@ juliet and romeo are friends
                     Action::StreamEndsWith("not-well-formed".to_owned())
                 ),
                 step(20, "juliet", Action::Befriend("romeo".to_owned())),
+                step(21, "guest", Action::Appear(Role::Certified(forged))),
+                step(22, "guest", Action::HandshakeFails),
             ]
         );
     }

@@ -1,5 +1,7 @@
 //! How streams and connections end.
 
+use rookery_testkit::ClientError;
+
 use crate::actor::Heard;
 use crate::mishap::Mishap;
 use crate::scene::{Action, Role};
@@ -18,6 +20,7 @@ impl Stage<'_> {
             }
             Action::StreamEndsWith(condition) => self.stream_ends_with(name, condition).await,
             Action::ConnectionEnds => self.hear_end_of_connection(name).await,
+            Action::HandshakeFails => self.handshake_fails(name).await,
             Action::CloseStream => {
                 self.say(name, b"</stream:stream>").await?;
                 self.hear_that(name, "</stream:stream>", |heard| {
@@ -80,6 +83,20 @@ impl Stage<'_> {
         .await?;
         self.actor(name)?.leave();
         Ok(())
+    }
+
+    /// What comes is an alert, to the library of TLS or in place of XML, or nothing any more.
+    async fn handshake_fails(&mut self, name: &str) -> Result<(), Mishap> {
+        let actor = self.actor(name)?;
+        let heard = actor.hear().await;
+        actor.leave();
+        match heard {
+            Err(Mishap::Client(ClientError::Io(_) | ClientError::Xml(_))) | Ok(Heard::Closed) => {
+                Ok(())
+            }
+            Ok(heard) => Err(different("an alert of TLS", &heard)),
+            Err(mishap) => Err(mishap),
+        }
     }
 
     /// Drops a connection, and asks for its session until there is none.

@@ -9,9 +9,10 @@ use rookery_testkit::{Client, ClientError, Server, Trust};
 use rookery_xml::Element;
 
 use crate::actor::{Actor, Attention, Heard, written};
+use crate::authorities::Authorities;
 use crate::expectation;
 use crate::mishap::{Failure, Mishap};
-use crate::scene::{Action, Manner, Role, Scene, Step};
+use crate::scene::{Action, Certificate, Manner, Role, Scene, Step};
 use crate::speech::{self, Names, Variables};
 
 const HOST: &str = "localhost";
@@ -22,6 +23,7 @@ const STAGE: &str = "stage-";
 pub struct Stage<'a> {
     server: &'a Server,
     trust: &'a Trust,
+    authorities: Option<&'a Authorities>,
     names: Names,
     actors: BTreeMap<String, Actor>,
     variables: Variables,
@@ -36,6 +38,7 @@ impl<'a> Stage<'a> {
         Self {
             server,
             trust,
+            authorities: None,
             names: Names {
                 accounts: accounts.to_vec(),
                 suffix: suffix.to_owned(),
@@ -44,6 +47,11 @@ impl<'a> Stage<'a> {
             variables: Variables::new(),
             round: 0,
         }
+    }
+
+    /// Lets clients show certificates.
+    pub(crate) fn certify(&mut self, authorities: &'a Authorities) {
+        self.authorities = Some(authorities);
     }
 
     /// Plays all steps, and then looks whether anybody has received what was not mentioned.
@@ -113,7 +121,7 @@ impl<'a> Stage<'a> {
     fn local(&mut self, name: &str) -> Result<String, Mishap> {
         let local = match &self.actor(name)?.role {
             Role::Account { local } | Role::Client { local, .. } => local.clone(),
-            Role::Connection { .. } => {
+            Role::Connection { .. } | Role::Certified(_) => {
                 return Err(Mishap::Script(format!("{name} has no account")));
             }
         };
@@ -135,10 +143,26 @@ impl<'a> Stage<'a> {
             Role::Connection { tls: true } => {
                 Some(Client::connect_tls(self.server.c2s_tls, self.trust, HOST).await?)
             }
+            Role::Certified(certificate) => {
+                let trust = self.certified(certificate)?;
+                Some(Client::connect_tls(self.server.c2s_tls, &trust, HOST).await?)
+            }
         };
         let actor = Actor::new(role.clone(), client);
         self.actors.insert(name.to_owned(), actor);
         Ok(())
+    }
+
+    /// A client that shows a certificate.
+    fn certified(&self, certificate: &Certificate) -> Result<Trust, Mishap> {
+        let owners = certificate.owners.iter();
+        let owners = owners.map(|local| format!("{}@{HOST}", self.names.local(local)));
+        let authorities = self.authorities.ok_or_else(|| {
+            Mishap::Script("the server needs `client_ca = \"{authority}\"`".to_owned())
+        })?;
+        let issued = authorities.issue(certificate.nature, &owners.collect::<Vec<_>>());
+        let issued = issued.map_err(|error| Mishap::Script(error.to_string()))?;
+        Ok(self.server.trust_with(&issued)?)
     }
 
     async fn log_in(&self, local: &str, resource: &str) -> Result<Client, Mishap> {

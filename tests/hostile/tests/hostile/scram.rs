@@ -33,9 +33,10 @@ impl Attempt {
     /// An exchange that is right, if the header is and the data belong to it.
     pub(crate) fn right(header: &'static str, data: &[u8]) -> Self {
         Self {
-            mechanism: match header.starts_with('p') {
-                true => "SCRAM-SHA-256-PLUS",
-                false => "SCRAM-SHA-256",
+            mechanism: if header.starts_with('p') {
+                "SCRAM-SHA-256-PLUS"
+            } else {
+                "SCRAM-SHA-256"
             },
             header,
             repeated: header,

@@ -141,7 +141,7 @@ pub(super) async fn who_never_reads_is_let_go(company: &Company, source: IpAddr)
         "slow",
     )
     .await?;
-    let mut flooder = bound(server, source, "flooder").await?;
+    let mut flooder = bound(server, source, "torrent").await?;
     let before = slow_consumers(server).await?;
     let body = "x".repeat(100_000);
     let headline =

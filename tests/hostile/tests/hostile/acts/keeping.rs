@@ -132,9 +132,8 @@ pub(super) async fn an_element_is_told_once_however_often_asked(
     client.ask("get", get).await?;
     let bytes = client.raw().len();
     check(bytes < 4000, format!("{bytes} bytes"))?;
-    let names: String = (0..6000)
-        .map(|number| format!("<n{number} xmlns='urn:x'/>"))
-        .collect();
+    let names = (0..6000).map(|number| format!("<n{number} xmlns='urn:x'/>"));
+    let names = names.collect::<Vec<_>>().concat();
     let get =
         format!("<iq type='get' id='get'><query xmlns='jabber:iq:private'>{names}</query></iq>");
     let answer = client.ask("get", get).await?;
@@ -158,9 +157,8 @@ pub(super) async fn a_block_list_has_so_many_items(company: &Company, source: Ip
     }
     comes_to(&mut client, &block("more@localhost"), "resource-constraint").await?;
     comes_to(&mut client, &block("x0@localhost"), "result").await?;
-    let many: String = (0..3000)
-        .map(|number| format!("<item jid='y{number}@localhost'/>"))
-        .collect();
+    let many = (0..3000).map(|number| format!("<item jid='y{number}@localhost'/>"));
+    let many = many.collect::<Vec<_>>().concat();
     let many = format!("<block xmlns='urn:xmpp:blocking'>{many}</block>");
     comes_to(&mut client, &many, "resource-constraint").await?;
     let request = "<iq type='get' id='all'><blocklist xmlns='urn:xmpp:blocking'/></iq>";

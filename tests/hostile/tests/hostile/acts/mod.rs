@@ -116,7 +116,7 @@ pub(crate) const ACTS: &[(&str, Act)] = acts! {
 pub(crate) fn accounts() -> Vec<String> {
     let names = [
         "crowd", "silent", "asker", "items", "asked", "away", "writer", "slow", "flooder",
-        "greedy", "storm", "patient", "known", "friend", "bound",
+        "greedy", "storm", "patient", "known", "friend", "bound", "torrent",
     ];
     names.map(str::to_owned).to_vec()
 }
