@@ -13,7 +13,8 @@ use crate::mishap::Failure;
 use crate::scene::Scene;
 use crate::stage::Stage;
 
-/// How many scenes are played at once.
+/// How many servers are there at once, and how many scenes are played on each.
+const SERVERS: usize = 3;
 const STAGES: usize = 12;
 /// How many lines of the server's log a failure shows.
 const LOG_LINES: usize = 10;
@@ -85,9 +86,16 @@ impl Company {
             let suffix = format!("-s{number:03}");
             groups.entry(setting).or_default().push((suffix, scene));
         }
+        let plays = groups
+            .iter()
+            .map(|(setting, scenes)| play_group(setting, scenes));
+        let played: Vec<_> = stream::iter(plays)
+            .buffer_unordered(SERVERS)
+            .collect()
+            .await;
         let mut outcomes = Vec::new();
-        for (setting, scenes) in groups {
-            outcomes.extend(play_group(setting, &scenes).await?);
+        for of_group in played {
+            outcomes.extend(of_group?);
         }
         outcomes.sort_by(|one, other| one.scene.cmp(&other.scene));
         Ok(outcomes)
@@ -95,12 +103,14 @@ impl Company {
 }
 
 /// Plays the scenes that share a server.
-async fn play_group(setting: Setting, scenes: &[(String, &Scene)]) -> io::Result<Vec<Outcome>> {
-    let (extra, variables) = setting;
+async fn play_group(
+    (extra, variables): &Setting,
+    scenes: &[(String, &Scene)],
+) -> io::Result<Vec<Outcome>> {
     let environment = ENVIRONMENT
         .iter()
         .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
-        .chain(variables)
+        .chain(variables.iter().cloned())
         .collect();
     let accounts = scenes
         .iter()
@@ -110,10 +120,10 @@ async fn play_group(setting: Setting, scenes: &[(String, &Scene)]) -> io::Result
         })
         .chain(["stagehand".to_owned()])
         .collect();
-    let authorities = Authorities::asked_for(&extra)?;
+    let authorities = Authorities::asked_for(extra)?;
     let extra = match &authorities {
-        Some(authorities) => authorities.configure(&extra),
-        None => extra,
+        Some(authorities) => authorities.configure(extra),
+        None => extra.clone(),
     };
     let server = Server::start(Options {
         extra,
