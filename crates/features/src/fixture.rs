@@ -297,7 +297,7 @@ fn soon<T>(future: impl Future<Output = T>) -> T {
         .expect("a store in memory answers at once")
 }
 
-fn stanza(xml: &str) -> Stanza {
+pub(crate) fn stanza(xml: &str) -> Stanza {
     let namespaces = StreamNamespaces::with_default(ns::CLIENT);
     Stanza::parse(xml.to_owned().into(), &namespaces, &Limits::default()).unwrap()
 }

@@ -49,6 +49,8 @@ pub struct Config {
     /// The most bytes that clients may make the server keep for one account beside roster and messages:
     /// vCard, private elements, block list. A request for more gets `resource-constraint`.
     pub bytes_per_account: u64,
+    /// What clients can do.
+    pub caps: caps::Config,
     /// What the server tells about itself.
     pub software_version: software_version::Config,
     /// Whom accounts keep out.
@@ -96,6 +98,7 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             bytes_per_account: 1024 * 1024,
+            caps: caps::Config::default(),
             software_version: software_version::Config::default(),
             blocking: blocking::Config::default(),
             reports: reports::Config::default(),
@@ -114,6 +117,7 @@ impl Config {
     /// # Errors
     /// The first setting that cannot be used.
     pub fn validate(&self) -> Result<(), ConfigError> {
+        self.caps.validate()?;
         self.blocking.validate()?;
         self.reports.validate()?;
         self.private_storage.validate()?;
@@ -147,7 +151,7 @@ pub fn catalog(config: &Config, parts: &Parts) -> Vec<Box<dyn Feature>> {
     let reports = reports::Reports::new(&config.reports, parts);
     let mut features: Vec<Box<dyn Feature>> = vec![
         Box::new(disco::Disco),
-        Box::new(caps::Caps),
+        Box::new(caps::Caps::new(&config.caps, parts)),
         Box::new(contact_addresses::ContactAddresses),
         Box::new(ping::Ping),
         Box::new(software_version::SoftwareVersion::new(
