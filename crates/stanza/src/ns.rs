@@ -62,6 +62,18 @@ pub const HINTS: &str = "urn:xmpp:hints";
 pub const STANZA_ID: &str = "urn:xmpp:sid:0";
 /// XEP-0198: Stream Management.
 pub const STREAM_MANAGEMENT: &str = "urn:xmpp:sm:3";
+/// XEP-0059: Result Set Management.
+pub const RESULT_SET: &str = "http://jabber.org/protocol/rsm";
+/// XEP-0122: Data Forms Validation.
+pub const DATA_VALIDATION: &str = "http://jabber.org/protocol/xdata-validate";
+/// XEP-0280: Message Carbons.
+pub const CARBONS: &str = "urn:xmpp:carbons:2";
+/// XEP-0297: Stanza Forwarding.
+pub const FORWARD: &str = "urn:xmpp:forward:0";
+/// XEP-0313: Message Archive Management.
+pub const ARCHIVE: &str = "urn:xmpp:mam:2";
+/// XEP-0352: Client State Indication.
+pub const CLIENT_STATE: &str = "urn:xmpp:csi:0";
 
 /// The namespaces of payloads that stanzas carry, most frequent first: their names are kept without
 /// allocation while a stanza is on its way.

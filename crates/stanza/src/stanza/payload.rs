@@ -60,11 +60,24 @@ impl Stanza {
 
     /// Adds a child at the end.
     pub(super) fn add(&mut self, child: &Element) {
+        self.add_written(child.namespace(), child.name(), |payload| {
+            child.write(ns::CLIENT, payload);
+        });
+    }
+
+    /// Adds a child at the end: an element of this name, which `write` appends as it stands where the default
+    /// namespace is `jabber:client`.
+    pub(crate) fn add_written(
+        &mut self,
+        namespace: &str,
+        name: &str,
+        write: impl FnOnce(&mut Vec<u8>),
+    ) {
         let mut payload = Vec::with_capacity(self.payload.len() + 256);
         payload.extend_from_slice(&self.payload);
-        child.write(ns::CLIENT, &mut payload);
+        write(&mut payload);
         let range = self.payload.len()..payload.len();
-        let name = PayloadName::new(child.namespace(), child.name(), range);
+        let name = PayloadName::new(namespace, name, range);
         self.names = self.names.iter().cloned().chain([name]).collect();
         self.payload = payload.into();
     }
