@@ -4,6 +4,7 @@
 //! * `queue.rs` is the bounded way to the threads: `writer.rs` puts whatever waits into one transaction
 //!   and answers after its sync, `readers.rs` reads beside it from the last committed state;
 //! * `accounts.rs`, `roster.rs` and `offline.rs` are the ports, one statement after the other;
+//! * `log` is the message log, which has files of its own;
 //! * `failure.rs` says what a failure of SQLite means to a caller.
 //!
 //! This crate does not know what a stanza means, or who may read what.
@@ -13,6 +14,7 @@ mod config;
 mod data;
 mod failure;
 mod lock;
+mod log;
 mod metrics;
 mod offline;
 mod open;
@@ -24,5 +26,6 @@ mod store;
 mod writer;
 
 pub use config::{Config, Durability};
+pub use log::{EmbeddedLog, LogConfig};
 pub use open::OpenError;
 pub use store::EmbeddedStore;

@@ -208,7 +208,7 @@ fn check(path: &Path, connection: &Connection) -> Result<(), OpenError> {
 // === impl OpenError ===
 
 impl OpenError {
-    fn from_lock(path: &Path, error: LockError) -> Self {
+    pub(crate) fn from_lock(path: &Path, error: LockError) -> Self {
         let path = path.to_owned();
         match error {
             LockError::Held(process) => Self::InUse { path, process },
@@ -219,7 +219,7 @@ impl OpenError {
         }
     }
 
-    fn from_sqlite(path: &Path, doing: &str, source: rusqlite::Error) -> Self {
+    pub(crate) fn from_sqlite(path: &Path, doing: &str, source: rusqlite::Error) -> Self {
         let path = path.to_owned();
         match source.sqlite_error_code() {
             Some(ErrorCode::NotADatabase) => Self::NotAStore { path },

@@ -181,7 +181,10 @@ fn log_path(path: &Path) -> PathBuf {
 // === impl Thread ===
 
 impl Thread {
-    pub(crate) fn start(name: &str, work: impl FnOnce() + Send + 'static) -> Result<Self, OpenError> {
+    pub(crate) fn start(
+        name: &str,
+        work: impl FnOnce() + Send + 'static,
+    ) -> Result<Self, OpenError> {
         let (ending, ended) = oneshot::channel();
         let work = move || {
             let _ending: oneshot::Sender<()> = ending;

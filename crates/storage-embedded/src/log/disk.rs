@@ -1,0 +1,117 @@
+//! The files of the log behind a trait, so that tests can put a disk under it that loses its power.
+
+use std::fmt;
+use std::fs::{self, File};
+use std::io;
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// A folder of numbered segments.
+pub(crate) trait Disk: Send + Sync + fmt::Debug {
+    /// The numbers of the segments that are there, in order.
+    fn list(&self) -> io::Result<Vec<u32>>;
+
+    /// Makes a segment, or empties it if it is there. That it exists is durable with the answer.
+    fn create(&self, number: u32) -> io::Result<Arc<dyn Segment>>;
+
+    /// Opens a segment that is there.
+    fn open(&self, number: u32) -> io::Result<Arc<dyn Segment>>;
+
+    /// Removes a segment.
+    fn remove(&self, number: u32) -> io::Result<()>;
+}
+
+/// One file.
+pub(crate) trait Segment: Send + Sync + fmt::Debug {
+    /// Writes all of the bytes at a place; durable after the next [`sync`](Self::sync).
+    fn write_at(&self, bytes: &[u8], place: u64) -> io::Result<()>;
+
+    /// Reads from a place; fewer bytes than asked for only at the end of the file.
+    fn read_at(&self, bytes: &mut [u8], place: u64) -> io::Result<usize>;
+
+    /// Makes durable whatever was written.
+    fn sync(&self) -> io::Result<()>;
+}
+
+/// A folder of the system's.
+#[derive(Debug)]
+pub(crate) struct Folder {
+    path: PathBuf,
+}
+
+/// Before the number of a segment in the name of its file.
+const PREFIX: &str = "messages-";
+/// After it.
+const SUFFIX: &str = ".log";
+
+// === impl Folder ===
+
+impl Folder {
+    /// The folder at `path`, which has to be there.
+    pub(crate) fn new(path: PathBuf) -> Self {
+        Self { path }
+    }
+
+    fn segment(&self, number: u32) -> PathBuf {
+        self.path.join(format!("{PREFIX}{number:010}{SUFFIX}"))
+    }
+}
+
+impl Disk for Folder {
+    fn list(&self) -> io::Result<Vec<u32>> {
+        let mut numbers = Vec::new();
+        for entry in fs::read_dir(&self.path)? {
+            let name = entry?.file_name();
+            let number = name
+                .to_str()
+                .and_then(|name| name.strip_prefix(PREFIX)?.strip_suffix(SUFFIX));
+            numbers.extend(number.and_then(|number| number.parse::<u32>().ok()));
+        }
+        numbers.sort_unstable();
+        Ok(numbers)
+    }
+
+    fn create(&self, number: u32) -> io::Result<Arc<dyn Segment>> {
+        let mut options = File::options();
+        options.read(true).write(true).create(true).truncate(true);
+        let file = options.mode(0o600).open(self.segment(number))?;
+        File::open(&self.path)?.sync_all()?;
+        Ok(Arc::new(file))
+    }
+
+    fn open(&self, number: u32) -> io::Result<Arc<dyn Segment>> {
+        let mut options = File::options();
+        options.read(true).write(true);
+        Ok(Arc::new(options.open(self.segment(number))?))
+    }
+
+    fn remove(&self, number: u32) -> io::Result<()> {
+        fs::remove_file(self.segment(number))
+    }
+}
+
+// === impl Segment ===
+
+impl Segment for File {
+    fn write_at(&self, bytes: &[u8], place: u64) -> io::Result<()> {
+        self.write_all_at(bytes, place)
+    }
+
+    fn read_at(&self, bytes: &mut [u8], place: u64) -> io::Result<usize> {
+        let mut read = 0;
+        while let Some(rest) = bytes.get_mut(read..).filter(|rest| !rest.is_empty()) {
+            match FileExt::read_at(self, rest, place + read as u64) {
+                Ok(0) => break,
+                Ok(some) => read += some,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(read)
+    }
+
+    fn sync(&self) -> io::Result<()> {
+        self.sync_data()
+    }
+}

@@ -1,0 +1,307 @@
+//! Reads from the index. Each costs as much as what it finds, however long the log is.
+
+use std::collections::HashMap;
+
+use rookery_stanza::{BareJid, Jid};
+use rookery_storage::message_log::{End, Filter, IngressId, PageQuery, REMEMBERED, RowId, Span};
+use rusqlite::types::Value;
+use rusqlite::{Connection, OptionalExtension, Row, params_from_iter};
+
+use super::{account, hash, parts, signed};
+use crate::log::frame::Place;
+
+/// A row and where its record lies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Found {
+    pub(crate) id: RowId,
+    pub(crate) place: Place,
+    pub(crate) archived: bool,
+    pub(crate) owed: bool,
+}
+
+/// What the index knows of an account as a whole.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Standing {
+    /// Its number; nothing when it has no log.
+    pub(crate) number: Option<i64>,
+    /// The epoch of its home.
+    pub(crate) epoch: u64,
+    /// The last id that was ever given.
+    pub(crate) last: Option<RowId>,
+}
+
+/// What the writer keeps at hand of an account.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Home {
+    pub(crate) epoch: u64,
+    pub(crate) last: Option<RowId>,
+    /// The highest count that came from each session, so that what is higher is known to be new.
+    pub(crate) arrivals: HashMap<u64, u64>,
+}
+
+/// Which rows of an account are wanted, and from which end.
+#[derive(Clone, Debug)]
+pub(crate) struct Wanted {
+    /// Those whose order is above this, in SQLite's terms.
+    after: i64,
+    /// Those whose order is below this.
+    before: i64,
+    with: Option<(&'static str, i64)>,
+    end: End,
+}
+
+const COLUMNS: &str = "ord, salt, segment, offset, archived, owed";
+
+// === impl Found ===
+
+impl Found {
+    fn read(row: &Row<'_>) -> rusqlite::Result<Self> {
+        Ok(Self {
+            id: id(row, 0)?,
+            place: Place {
+                segment: row.get(2)?,
+                offset: row.get(3)?,
+            },
+            archived: row.get(4)?,
+            owed: row.get(5)?,
+        })
+    }
+}
+
+fn id(row: &Row<'_>, at: usize) -> rusqlite::Result<RowId> {
+    let (order, salt): (i64, i64) = (row.get(at)?, row.get(at + 1)?);
+    Ok(RowId::from_halves(
+        order.cast_unsigned(),
+        salt.cast_unsigned(),
+    ))
+}
+
+// === impl Standing ===
+
+impl Standing {
+    pub(crate) fn read(connection: &Connection, account: &str) -> rusqlite::Result<Self> {
+        let sql = "SELECT number, epoch, floor_ord, floor_salt FROM accounts
+            WHERE host = ?1 AND local = ?2";
+        let found = connection
+            .prepare_cached(sql)?
+            .query_row(parts(account), |row| {
+                let floor: i64 = row.get(2)?;
+                let gone = if floor < 0 { None } else { Some(id(row, 2)?) };
+                Ok((row.get(0)?, row.get::<_, i64>(1)?, gone))
+            })
+            .optional()?;
+        let Some((number, epoch, gone)) = found else {
+            return Ok(Self::default());
+        };
+        let sql = "SELECT ord, salt FROM rows WHERE account = ?1 ORDER BY ord DESC LIMIT 1";
+        let mut last = connection.prepare_cached(sql)?;
+        let last = last.query_row([number], |row| id(row, 0)).optional()?;
+        Ok(Self {
+            number: Some(number),
+            epoch: epoch.cast_unsigned(),
+            last: last.max(gone),
+        })
+    }
+
+    /// The lowest order of rows that were appended within the last hour, by the time of the log or by `now`.
+    fn remembered(&self, now: u64) -> i64 {
+        let now = self.last.map_or(now, |last| now.max(last.time()));
+        signed(RowId::order_at(now.saturating_sub(REMEMBERED)))
+    }
+
+    /// How many rows are owed.
+    pub(crate) fn owed(&self, connection: &Connection) -> rusqlite::Result<u64> {
+        let sql = "SELECT count(*) FROM rows WHERE account = ?1 AND owed = 1";
+        let mut count = connection.prepare_cached(sql)?;
+        let count: i64 = count.query_row([self.number], |row| row.get(0))?;
+        Ok(count.cast_unsigned())
+    }
+}
+
+// === impl Home ===
+
+impl Home {
+    /// Reads what is known of an account at `now`.
+    pub(crate) fn read(connection: &Connection, account: &str, now: u64) -> rusqlite::Result<Self> {
+        let standing = Standing::read(connection, account)?;
+        let sql = "SELECT session, max(count) FROM rows
+            WHERE account = ?1 AND ord >= ?2 GROUP BY session";
+        let mut statement = connection.prepare_cached(sql)?;
+        let arrival = |row: &Row<'_>| {
+            let (session, count): (i64, i64) = (row.get(0)?, row.get(1)?);
+            Ok((session.cast_unsigned(), count.cast_unsigned()))
+        };
+        let arrivals = statement.query_map((standing.number, standing.remembered(now)), arrival)?;
+        Ok(Self {
+            epoch: standing.epoch,
+            last: standing.last,
+            arrivals: arrivals.collect::<Result<_, _>>()?,
+        })
+    }
+
+    /// The row of the account that came in so within the last hour.
+    pub(crate) fn arrived(
+        connection: &Connection,
+        account: &str,
+        ingress: IngressId,
+        now: u64,
+    ) -> rusqlite::Result<Option<RowId>> {
+        let standing = Standing::read(connection, account)?;
+        let sql = "SELECT ord, salt FROM rows
+            WHERE account = ?1 AND ord >= ?2 AND session = ?3 AND count = ?4";
+        let mut statement = connection.prepare_cached(sql)?;
+        let session = ingress.session.cast_signed();
+        let since = standing.remembered(now);
+        let wanted = (standing.number, since, session, ingress.count.cast_signed());
+        statement.query_row(wanted, |row| id(row, 0)).optional()
+    }
+}
+
+// === impl Wanted ===
+
+impl Wanted {
+    /// The rows that a page is made of.
+    pub(crate) fn page(query: &PageQuery) -> Self {
+        let mut wanted = Self::matching(&query.filter);
+        if let Some(after) = query.after {
+            wanted.after = wanted.after.max(signed(after.order()));
+        }
+        if let Some(before) = query.before {
+            wanted.before = wanted.before.min(signed(before.order()));
+        }
+        wanted.end = query.end;
+        wanted
+    }
+
+    /// The rows that match.
+    pub(crate) fn matching(filter: &Filter) -> Self {
+        let with = |with: &Jid| {
+            let column = if with.is_full() { "\"full\"" } else { "bare" };
+            (column, hash(with.as_str()))
+        };
+        Self {
+            after: signed(filter.first_order()) - 1,
+            before: signed(filter.end_order()),
+            with: filter.with.as_ref().map(with),
+            end: End::Oldest,
+        }
+    }
+
+    /// Up to `limit` rows, from the end on that they are wanted from.
+    pub(crate) fn read(
+        &self,
+        connection: &Connection,
+        account: i64,
+        limit: usize,
+    ) -> rusqlite::Result<Vec<Found>> {
+        let (conditions, mut values) = self.conditions(account);
+        let direction = match self.end {
+            End::Oldest => "ASC",
+            End::Newest => "DESC",
+        };
+        let sql =
+            format!("SELECT {COLUMNS} FROM rows {conditions} ORDER BY ord {direction} LIMIT ?");
+        values.push(Value::Integer(limit_of(limit)));
+        let mut statement = connection.prepare_cached(&sql)?;
+        let rows = statement.query_map(params_from_iter(values), Found::read)?;
+        rows.collect()
+    }
+
+    /// How many rows there are, counted up to `limit`.
+    pub(crate) fn count(
+        &self,
+        connection: &Connection,
+        account: i64,
+        limit: usize,
+    ) -> rusqlite::Result<usize> {
+        let (conditions, mut values) = self.conditions(account);
+        let sql = format!("SELECT count(*) FROM (SELECT 1 FROM rows {conditions} LIMIT ?)");
+        values.push(Value::Integer(limit_of(limit)));
+        let mut statement = connection.prepare_cached(&sql)?;
+        let count: i64 = statement.query_row(params_from_iter(values), |row| row.get(0))?;
+        Ok(usize::try_from(count).unwrap_or_default())
+    }
+
+    fn conditions(&self, account: i64) -> (String, Vec<Value>) {
+        let mut sql = "WHERE account = ? AND archived = 1 AND ord > ? AND ord < ?".to_owned();
+        let mut values: Vec<Value> = [account, self.after, self.before]
+            .map(Value::Integer)
+            .into();
+        if let Some((column, hash)) = self.with {
+            sql.push_str(" AND ");
+            sql.push_str(column);
+            sql.push_str(" = ?");
+            values.push(Value::Integer(hash));
+        }
+        (sql, values)
+    }
+}
+
+fn limit_of(limit: usize) -> i64 {
+    i64::try_from(limit).unwrap_or(i64::MAX)
+}
+
+impl Found {
+    /// Up to `limit` rows that are owed, those after `after`.
+    pub(crate) fn owed(
+        connection: &Connection,
+        account: i64,
+        after: Option<RowId>,
+        limit: usize,
+    ) -> rusqlite::Result<Vec<Self>> {
+        let sql = format!(
+            "SELECT {COLUMNS} FROM rows WHERE account = ?1 AND owed = 1 AND ord > ?2 ORDER BY ord LIMIT ?3"
+        );
+        let mut statement = connection.prepare_cached(&sql)?;
+        let after = after.map_or(-1, |after| signed(after.order()));
+        let rows = statement.query_map((account, after, limit_of(limit)), Self::read)?;
+        rows.collect()
+    }
+
+    /// The row with this id, whatever keeps it.
+    pub(crate) fn by_id(
+        connection: &Connection,
+        account: i64,
+        id: RowId,
+    ) -> rusqlite::Result<Option<Self>> {
+        let sql = format!("SELECT {COLUMNS} FROM rows WHERE account = ?1 AND ord = ?2");
+        let mut statement = connection.prepare_cached(&sql)?;
+        let found = statement.query_row((account, signed(id.order())), Self::read);
+        Ok(found.optional()?.filter(|found| found.id == id))
+    }
+
+    /// The ends of the archive.
+    pub(crate) fn span(connection: &Connection, account: i64) -> rusqlite::Result<Option<Span>> {
+        let all = Wanted::matching(&Filter::default());
+        let first = all.read(connection, account, 1)?;
+        let newest = Wanted {
+            end: End::Newest,
+            ..all
+        };
+        let last = newest.read(connection, account, 1)?;
+        let ends = first.first().zip(last.first());
+        Ok(ends.map(|(first, last)| Span {
+            first: first.id,
+            last: last.id,
+        }))
+    }
+}
+
+/// Up to `limit` accounts of a host that have a log, those whose localparts come after `after`.
+pub(crate) fn accounts(
+    connection: &Connection,
+    host: &str,
+    after: Option<&str>,
+    limit: usize,
+) -> rusqlite::Result<Vec<BareJid>> {
+    let sql = "SELECT local FROM accounts WHERE host = ?1 AND (?2 IS NULL OR local > ?2)
+        ORDER BY local LIMIT ?3";
+    let mut statement = connection.prepare_cached(sql)?;
+    let locals = statement.query_map((host, after, limit_of(limit)), |row| row.get(0))?;
+    let mut accounts = Vec::new();
+    for local in locals {
+        let local: String = local?;
+        accounts.extend(account(host, &local));
+    }
+    Ok(accounts)
+}

@@ -1,0 +1,141 @@
+//! The indexer: follows the log with the index, and clears up what nothing needs.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use rookery_storage::StoreError;
+use rusqlite::Connection;
+use tokio::time::Instant;
+
+use super::entrance::Entrance;
+use super::failure;
+use super::index::{self, Applier, Spare};
+use super::journal::{JournalError, Segments};
+use super::moves;
+use super::tail::{Load, Tail};
+use crate::lock::StoreLock;
+
+/// How often it clears up.
+const CLEARING: Duration = Duration::from_secs(1);
+/// How many rows of an erased log it removes at once.
+const ERASED: i64 = 2000;
+
+/// What the indexer's thread owns, which ends last of all. Fields are dropped in their order: the lock goes last.
+pub(crate) struct Indexer {
+    pub(crate) connection: Connection,
+    pub(crate) tail: Arc<Tail>,
+    pub(crate) segments: Arc<Segments>,
+    /// The way to the writer, who moves the survivors of segments that are almost empty.
+    pub(crate) entrance: Arc<Entrance>,
+    pub(crate) lock: StoreLock,
+}
+
+/// Says that nothing is indexed any more, however the thread ends.
+struct Ending(Arc<Tail>);
+
+// === impl Indexer ===
+
+impl Indexer {
+    /// Works until the tail is closed and empty.
+    pub(crate) fn run(mut self) {
+        let ending = Ending(Arc::clone(&self.tail));
+        let mut applier = Applier::default();
+        let mut cleared = Instant::now();
+        loop {
+            let mut load = self.tail.take();
+            if !self.carry_out(&mut applier, &load) {
+                break;
+            }
+            self.tail.done(&load);
+            for task in load.tasks.drain(..) {
+                task(&mut self.connection);
+            }
+            if load.last {
+                break;
+            }
+            if cleared.elapsed() >= CLEARING {
+                cleared = Instant::now();
+                self.clear_up();
+            }
+        }
+        drop(ending);
+        let Self {
+            connection, lock, ..
+        } = self;
+        if let Err((_, error)) = connection.close() {
+            tracing::warn!(%error, "what SQLite has not moved into the index stays for the next start");
+        }
+        drop(lock);
+    }
+
+    /// Puts the load into the index, however often it takes; not when the log is closed meanwhile.
+    fn carry_out(&mut self, applier: &mut Applier, load: &Load) -> bool {
+        let Some(end) = &load.end else { return true };
+        loop {
+            let synced = end.unsynced.as_ref().map_or(Ok(()), |file| file.sync());
+            let result = synced
+                .map_err(JournalError::from)
+                .map_err(failure::of_journal);
+            let result = result.and_then(|()| {
+                applier
+                    .apply(&mut self.connection, &load.changes, end.position)
+                    .map_err(failure::of_sqlite)
+            });
+            let Err(error) = result else { return true };
+            tracing::error!(%error, "the index of the message log cannot be written");
+            if !self.tail.failed(error) {
+                return false;
+            }
+        }
+    }
+
+    /// One step of each kind of clearing up. What fails is tried again the next time.
+    fn clear_up(&mut self) {
+        let erased = index::forget_erased(&mut self.connection, ERASED);
+        let spare = self.spare();
+        let failed = erased.err().map(failure::of_sqlite).or_else(|| spare.err());
+        if let Some(error) = failed {
+            tracing::warn!(%error, "the message log could not be cleared up");
+        }
+    }
+
+    /// Gives up one segment, or has it emptied.
+    fn spare(&mut self) -> Result<(), StoreError> {
+        let position = index::position(&self.connection).map_err(failure::of_sqlite)?;
+        let Some(position) = position else {
+            return Ok(());
+        };
+        let list = self.segments.list();
+        let list = list
+            .map_err(JournalError::from)
+            .map_err(failure::of_journal)?;
+        let spare = index::spare(&self.connection, &list, position.place.segment);
+        match spare.map_err(failure::of_sqlite)? {
+            None => Ok(()),
+            Some(Spare::Empty(number)) => self.remove(number),
+            Some(Spare::Sparse(number)) => {
+                moves::submit(&self.connection, &self.segments, &self.entrance, number)
+            }
+        }
+    }
+
+    fn remove(&self, number: u32) -> Result<(), StoreError> {
+        // What the index has in place of the segment must survive before the segment goes.
+        if !index::checkpoint(&self.connection).map_err(failure::of_sqlite)? {
+            return Ok(());
+        }
+        let removed = self.segments.remove(number);
+        removed
+            .map_err(JournalError::from)
+            .map_err(failure::of_journal)?;
+        index::forget_segment(&self.connection, number).map_err(failure::of_sqlite)
+    }
+}
+
+// === impl Ending ===
+
+impl Drop for Ending {
+    fn drop(&mut self) {
+        self.0.end();
+    }
+}

@@ -1,0 +1,403 @@
+//! The records on the disk: appended in groups, each written at once and made durable by one sync; and read back.
+//!
+//! A group lies in one segment. The next segment is prepared while its predecessor fills (`prepare`): written
+//! with zeros, so that a sync of what comes into it changes nothing about the file but its bytes.
+
+use std::collections::HashMap;
+use std::io;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use parking_lot::Mutex;
+
+use super::disk::{Disk, Segment};
+use super::frame::{self, HEADER, Header, PREAMBLE, Place};
+
+/// How much is read at once when records are read one after the other.
+const READ_AHEAD: usize = 256 << 10;
+/// How much of a new segment is written at once.
+static ZEROS: [u8; 1 << 16] = [0; 1 << 16];
+
+/// The end of the log: where the next record goes, and the checksum of the one before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Position {
+    pub(crate) place: Place,
+    pub(crate) chain: u32,
+}
+
+/// Why the log cannot be read or written.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum JournalError {
+    /// The system said so.
+    #[error(transparent)]
+    Io(#[from] io::Error),
+    /// What lies at a place is not the record that has to be there.
+    #[error("the record at {} of segment {} is damaged", .0.offset, .0.segment)]
+    Damaged(Place),
+}
+
+/// The segments, as those see them who read.
+#[derive(Debug)]
+pub(crate) struct Segments {
+    disk: Arc<dyn Disk>,
+    open: Mutex<HashMap<u32, Arc<dyn Segment>>>,
+}
+
+/// The log as its one writer sees it.
+#[derive(Debug)]
+pub(crate) struct Journal {
+    segments: Arc<Segments>,
+    /// From this size on a segment is followed by the next.
+    segment_bytes: u32,
+    file: Arc<dyn Segment>,
+    end: Position,
+    /// Where the staged group ends.
+    staged: Position,
+    group: Vec<u8>,
+    synced: bool,
+}
+
+/// A record on its way from the disk.
+#[derive(Debug)]
+pub(crate) struct Record {
+    pub(crate) place: Place,
+    pub(crate) body: Bytes,
+    /// Where the next one lies.
+    pub(crate) next: Position,
+}
+
+/// Reads records one after the other, as far as they are whole.
+#[derive(Debug)]
+pub(crate) struct Records<'a> {
+    segments: &'a Segments,
+    at: Position,
+    file: Option<Arc<dyn Segment>>,
+    /// What was read ahead, from the place `at`.
+    ahead: Bytes,
+}
+
+// === impl Segments ===
+
+impl Segments {
+    pub(crate) fn new(disk: Arc<dyn Disk>) -> Arc<Self> {
+        Arc::new(Self {
+            disk,
+            open: Mutex::new(HashMap::new()),
+        })
+    }
+
+    /// Makes durable whatever lies in a segment and in those after it.
+    pub(crate) fn sync_from(&self, number: u32) -> io::Result<()> {
+        for number in self.list()?.into_iter().filter(|&other| other >= number) {
+            self.get(number)?.sync()?;
+        }
+        Ok(())
+    }
+
+    /// The numbers of all segments in order.
+    pub(crate) fn list(&self) -> io::Result<Vec<u32>> {
+        self.disk.list()
+    }
+
+    /// The segment, opened when somebody asks for it first.
+    pub(crate) fn get(&self, number: u32) -> io::Result<Arc<dyn Segment>> {
+        if let Some(file) = self.open.lock().get(&number) {
+            return Ok(Arc::clone(file));
+        }
+        let file = self.disk.open(number)?;
+        self.open.lock().insert(number, Arc::clone(&file));
+        Ok(file)
+    }
+
+    /// Reads the record at a place.
+    pub(crate) fn read(&self, place: Place) -> Result<Bytes, JournalError> {
+        let file = self.get(place.segment)?;
+        // Most records fit, and need one read.
+        let mut bytes = vec![0; 1024];
+        let read = file.read_at(&mut bytes, place.offset.into())?;
+        bytes.truncate(read);
+        let damaged = || JournalError::Damaged(place);
+        let header = Header::from_bytes(&bytes).ok_or_else(damaged)?;
+        let end = HEADER + header.length;
+        if bytes.len() < end && read == 1024 {
+            bytes.resize(end, 0);
+            let rest = bytes.get_mut(read..).unwrap_or_default();
+            file.read_at(rest, u64::from(place.offset) + read as u64)?;
+        }
+        let body = bytes.get(HEADER..end).ok_or_else(damaged)?;
+        if !header.belongs_to(body, place) {
+            return Err(damaged());
+        }
+        Ok(Bytes::from(bytes).slice(HEADER..end))
+    }
+
+    /// Reads on from a position.
+    pub(crate) fn records(&self, from: Position) -> Records<'_> {
+        Records {
+            segments: self,
+            at: from,
+            file: None,
+            ahead: Bytes::new(),
+        }
+    }
+
+    /// The position of the first record of a segment; nothing when the segment was never begun.
+    pub(crate) fn beginning(&self, number: u32) -> io::Result<Option<Position>> {
+        let mut preamble = [0; PREAMBLE as usize];
+        let read = self.get(number)?.read_at(&mut preamble, 0)?;
+        let bytes = preamble.get(..read).unwrap_or_default();
+        Ok(frame::read_preamble(bytes, number).map(|chain| Position {
+            place: Place {
+                segment: number,
+                offset: PREAMBLE,
+            },
+            chain,
+        }))
+    }
+
+    /// Makes the segment of this number, if it is not there, with this many bytes of zeros.
+    pub(crate) fn prepare(&self, number: u32, bytes: u32) -> io::Result<()> {
+        if self.list()?.contains(&number) {
+            return Ok(());
+        }
+        let file = self.disk.create(number)?;
+        let mut place = 0;
+        while place < u64::from(bytes) {
+            file.write_at(&ZEROS, place)?;
+            place += ZEROS.len() as u64;
+        }
+        file.sync()
+    }
+
+    /// Removes a segment. Who has it open reads on.
+    pub(crate) fn remove(&self, number: u32) -> io::Result<()> {
+        self.open.lock().remove(&number);
+        self.disk.remove(number)
+    }
+
+    /// The segment to go on with: the one that was prepared, or a new one.
+    fn begin(&self, number: u32) -> io::Result<Arc<dyn Segment>> {
+        if self.list()?.contains(&number) {
+            return self.get(number);
+        }
+        let file = self.disk.create(number)?;
+        self.open.lock().insert(number, Arc::clone(&file));
+        Ok(file)
+    }
+}
+
+// === impl Journal ===
+
+impl Journal {
+    /// Begins a log that has no segments.
+    pub(crate) fn begin(segments: Arc<Segments>, segment_bytes: u32) -> io::Result<Self> {
+        let file = segments.begin(1)?;
+        let end = Position {
+            place: Place {
+                segment: 1,
+                offset: PREAMBLE,
+            },
+            chain: 0,
+        };
+        file.write_at(&frame::preamble(1, 0), 0)?;
+        file.sync()?;
+        Ok(Self::at(segments, segment_bytes, file, end))
+    }
+
+    /// Goes on at the end, which was found by reading what had been synced.
+    pub(crate) fn resume(
+        segments: Arc<Segments>,
+        segment_bytes: u32,
+        end: Position,
+    ) -> io::Result<Self> {
+        let file = segments.get(end.place.segment)?;
+        Ok(Self::at(segments, segment_bytes, file, end))
+    }
+
+    fn at(
+        segments: Arc<Segments>,
+        segment_bytes: u32,
+        file: Arc<dyn Segment>,
+        end: Position,
+    ) -> Self {
+        Self {
+            segments,
+            segment_bytes,
+            file,
+            end,
+            staged: end,
+            group: Vec::new(),
+            synced: true,
+        }
+    }
+
+    /// Where the next group begins.
+    pub(crate) fn end(&self) -> Position {
+        self.end
+    }
+
+    /// The file that the end lies in.
+    pub(crate) fn file(&self) -> &Arc<dyn Segment> {
+        &self.file
+    }
+
+    /// Bytes that are staged.
+    pub(crate) fn staged(&self) -> usize {
+        self.group.len()
+    }
+
+    /// Adds a record to the group, and says where it will lie.
+    pub(crate) fn stage(&mut self, body: &[u8]) -> Result<Place, JournalError> {
+        if self.group.is_empty() && self.end.place.offset >= self.segment_bytes {
+            self.turn_over()?;
+        }
+        let place = self.staged.place;
+        let header = Header::of(body, place, self.staged.chain);
+        let length = u32::try_from(HEADER + body.len());
+        let offset = length
+            .ok()
+            .and_then(|length| place.offset.checked_add(length));
+        let offset = offset.filter(|_| (1..=frame::LONGEST).contains(&body.len()));
+        let offset = offset.ok_or_else(|| io::Error::from(io::ErrorKind::FileTooLarge))?;
+        self.group.extend_from_slice(&header.to_bytes());
+        self.group.extend_from_slice(body);
+        self.staged.place.offset = offset;
+        self.staged.chain = header.checksum;
+        Ok(place)
+    }
+
+    /// Goes on in the next segment. The one before must be durable first: after a loss of power the way to
+    /// the next one leads through it.
+    fn turn_over(&mut self) -> io::Result<()> {
+        self.sync()?;
+        let number = self.end.place.segment.saturating_add(1);
+        let file = self.segments.begin(number)?;
+        file.write_at(&frame::preamble(number, self.end.chain), 0)?;
+        self.end.place = Place {
+            segment: number,
+            offset: PREAMBLE,
+        };
+        self.staged = self.end;
+        self.file = file;
+        self.synced = false;
+        Ok(())
+    }
+
+    /// Writes the staged group. When that fails, nothing was appended, and the next group takes its place.
+    pub(crate) fn write(&mut self) -> io::Result<()> {
+        self.synced &= self.group.is_empty();
+        self.file
+            .write_at(&self.group, self.end.place.offset.into())
+    }
+
+    /// Makes durable whatever was written.
+    pub(crate) fn sync(&mut self) -> io::Result<()> {
+        if !self.synced {
+            self.file.sync()?;
+            self.synced = true;
+        }
+        Ok(())
+    }
+
+    /// The staged group is part of the log from now on.
+    pub(crate) fn accept(&mut self) {
+        self.end = self.staged;
+        self.group.clear();
+    }
+
+    /// Forgets the staged group.
+    pub(crate) fn abandon(&mut self) {
+        self.staged = self.end;
+        self.group.clear();
+    }
+}
+
+// === impl Records ===
+
+impl Records<'_> {
+    /// The position after the last record that was read: at the end, that of the log.
+    pub(crate) fn position(&self) -> Position {
+        self.at
+    }
+
+    /// The next record; nothing at the end of the log.
+    pub(crate) fn next(&mut self) -> Result<Option<Record>, JournalError> {
+        loop {
+            if let Some(record) = self.here()? {
+                return Ok(Some(record));
+            }
+            if !self.turn_over()? {
+                return Ok(None);
+            }
+        }
+    }
+
+    /// The record at this position of this segment, if there is one.
+    fn here(&mut self) -> io::Result<Option<Record>> {
+        let Place { segment, .. } = self.at.place;
+        let file = match &self.file {
+            Some(file) => Arc::clone(file),
+            None => Arc::clone(self.file.insert(self.segments.get(segment)?)),
+        };
+        self.read_ahead(&*file, HEADER)?;
+        let Some(header) = Header::from_bytes(&self.ahead) else {
+            return Ok(None);
+        };
+        let end = HEADER + header.length;
+        self.read_ahead(&*file, end)?;
+        let place = self.at.place;
+        let body = self.ahead.get(HEADER..end);
+        if header.chain != self.at.chain || !body.is_some_and(|body| header.belongs_to(body, place))
+        {
+            return Ok(None);
+        }
+        let body = self.ahead.slice(HEADER..end);
+        self.ahead = self.ahead.slice(end..);
+        let length = u32::try_from(end).unwrap_or(u32::MAX);
+        self.at.place.offset = place.offset.saturating_add(length);
+        self.at.chain = header.checksum;
+        Ok(Some(Record {
+            place,
+            body,
+            next: self.at,
+        }))
+    }
+
+    /// Reads at least this many bytes ahead, if there are as many.
+    fn read_ahead(&mut self, file: &dyn Segment, want: usize) -> io::Result<()> {
+        if self.ahead.len() < want {
+            let mut bytes = vec![0; want.max(READ_AHEAD)];
+            let read = file.read_at(&mut bytes, self.at.place.offset.into())?;
+            bytes.truncate(read);
+            self.ahead = bytes.into();
+        }
+        Ok(())
+    }
+
+    /// Goes on in the next segment, if it follows this one.
+    fn turn_over(&mut self) -> io::Result<bool> {
+        let number = self.at.place.segment;
+        let later = self
+            .segments
+            .list()?
+            .into_iter()
+            .find(|&other| other > number);
+        let Some(next) = later else {
+            return Ok(false);
+        };
+        let Some(beginning) = self.segments.beginning(next)? else {
+            return Ok(false);
+        };
+        // Between two segments that are not neighbours there were others, which are not needed any more.
+        if beginning.chain != self.at.chain && next == number.saturating_add(1) {
+            return Ok(false);
+        }
+        self.at = beginning;
+        self.file = None;
+        self.ahead = Bytes::new();
+        Ok(true)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,338 @@
+//! Whatever is lost or damaged, what was synced is read back, and nothing that was not written.
+
+use std::collections::BTreeMap;
+
+use proptest::prelude::*;
+
+use super::*;
+
+/// A disk in memory. What was written is seen at once, and what was synced survives a loss of power.
+#[derive(Debug, Default)]
+struct MemoryDisk {
+    files: Mutex<BTreeMap<u32, Arc<MemoryFile>>>,
+}
+
+#[derive(Debug, Default)]
+struct MemoryFile {
+    bytes: Mutex<Contents>,
+}
+
+#[derive(Debug, Default)]
+struct Contents {
+    seen: Vec<u8>,
+    synced: Vec<u8>,
+    /// The next write fails when this many bytes of it are written.
+    fails_after: Option<usize>,
+    sync_fails: bool,
+}
+
+impl Disk for MemoryDisk {
+    fn list(&self) -> io::Result<Vec<u32>> {
+        Ok(self.files.lock().keys().copied().collect())
+    }
+
+    fn create(&self, number: u32) -> io::Result<Arc<dyn Segment>> {
+        let file = Arc::new(MemoryFile::default());
+        self.files.lock().insert(number, Arc::clone(&file));
+        Ok(file)
+    }
+
+    fn open(&self, number: u32) -> io::Result<Arc<dyn Segment>> {
+        let file = self.files.lock().get(&number).cloned();
+        Ok(file.ok_or(io::ErrorKind::NotFound)?)
+    }
+
+    fn remove(&self, number: u32) -> io::Result<()> {
+        self.files.lock().remove(&number);
+        Ok(())
+    }
+}
+
+impl Segment for MemoryFile {
+    fn write_at(&self, bytes: &[u8], place: u64) -> io::Result<()> {
+        let mut contents = self.bytes.lock();
+        let place = usize::try_from(place).unwrap();
+        let failure = contents.fails_after.take();
+        let written = failure.map_or(bytes.len(), |after| after.min(bytes.len()));
+        if contents.seen.len() < place + written {
+            contents.seen.resize(place + written, 0);
+        }
+        contents.seen[place..place + written].copy_from_slice(&bytes[..written]);
+        failure.map_or(Ok(()), |_| Err(io::ErrorKind::StorageFull.into()))
+    }
+
+    fn read_at(&self, bytes: &mut [u8], place: u64) -> io::Result<usize> {
+        let contents = self.bytes.lock();
+        let from = contents.seen.get(usize::try_from(place).unwrap()..);
+        let from = from.unwrap_or_default();
+        let length = from.len().min(bytes.len());
+        bytes[..length].copy_from_slice(&from[..length]);
+        Ok(length)
+    }
+
+    fn sync(&self) -> io::Result<()> {
+        let mut contents = self.bytes.lock();
+        if std::mem::take(&mut contents.sync_fails) {
+            return Err(io::Error::other("the test says so"));
+        }
+        contents.synced = contents.seen.clone();
+        Ok(())
+    }
+}
+
+impl MemoryDisk {
+    fn file(&self, number: u32) -> Arc<MemoryFile> {
+        Arc::clone(&self.files.lock()[&number])
+    }
+
+    /// Power fails: of what was not synced, these sectors survive, in turn.
+    fn lose_power(&self, survivors: &[bool]) {
+        let mut survivors = survivors.iter().cycle();
+        for file in self.files.lock().values() {
+            let mut contents = file.bytes.lock();
+            let mut left = contents.synced.clone();
+            if survivors.next() == Some(&true) {
+                left.resize(contents.seen.len(), 0);
+            }
+            for (left, seen) in left.chunks_mut(16).zip(contents.seen.chunks(16)) {
+                if left.len() == seen.len() && survivors.next() == Some(&true) {
+                    left.copy_from_slice(seen);
+                }
+            }
+            contents.synced.clone_from(&left);
+            contents.seen = left;
+        }
+    }
+}
+
+/// A log of small segments, with what was written into it.
+struct Play {
+    disk: Arc<MemoryDisk>,
+    journal: Journal,
+    start: Position,
+    /// Every record of a group that was written.
+    written: Vec<(Place, Vec<u8>)>,
+    /// How many of them are synced.
+    synced: usize,
+}
+
+const SEGMENT: u32 = 400;
+
+impl Play {
+    fn begin() -> Self {
+        let disk = Arc::new(MemoryDisk::default());
+        let segments = Segments::new(disk.clone());
+        let journal = Journal::begin(segments, SEGMENT).unwrap();
+        Self {
+            start: journal.end(),
+            disk,
+            journal,
+            written: Vec::new(),
+            synced: 0,
+        }
+    }
+
+    /// Appends a group of records of these lengths; each has bytes of its own.
+    fn group(&mut self, lengths: &[usize]) -> Vec<(Place, Vec<u8>)> {
+        let mut group = Vec::new();
+        for length in lengths {
+            let mark = self.written.len() + group.len();
+            let body: Vec<u8> = (mark * 31..)
+                .take(*length)
+                .map(|byte| byte.to_le_bytes()[0])
+                .collect();
+            let place = self.journal.stage(&body).unwrap();
+            group.push((place, body));
+        }
+        group
+    }
+
+    fn append(&mut self, lengths: &[usize], sync: bool) {
+        let group = self.group(lengths);
+        self.journal.write().unwrap();
+        if sync {
+            self.journal.sync().unwrap();
+        }
+        self.journal.accept();
+        self.written.extend(group);
+        if sync {
+            self.synced = self.written.len();
+        }
+    }
+
+    /// A group whose write or sync fails.
+    fn fail(&mut self, lengths: &[usize], after: Option<usize>) {
+        let _group = self.group(lengths);
+        let file = self.disk.file(self.journal.end().place.segment);
+        match after {
+            Some(_) => file.bytes.lock().fails_after = after,
+            None => file.bytes.lock().sync_fails = true,
+        }
+        let written = self.journal.write();
+        assert!(written.and_then(|()| self.journal.sync()).is_err());
+        self.journal.abandon();
+    }
+
+    /// The process ends, and the next one reads what it finds.
+    fn reopen(&mut self) -> Vec<(Place, Vec<u8>)> {
+        let segments = Segments::new(self.disk.clone());
+        segments.sync_from(self.start.place.segment).unwrap();
+        let mut found = Vec::new();
+        let mut records = segments.records(self.start);
+        while let Some(record) = records.next().unwrap() {
+            assert_eq!(segments.read(record.place).unwrap(), record.body);
+            found.push((record.place, record.body.to_vec()));
+        }
+        let end = records.position();
+        self.journal = Journal::resume(segments, SEGMENT, end).unwrap();
+        found
+    }
+
+    /// What is found is what was written, as far as it goes, and that is at least what was synced.
+    fn check(&mut self) -> Result<(), TestCaseError> {
+        let found = self.reopen();
+        prop_assert!(
+            found.len() >= self.synced,
+            "{} of {}",
+            found.len(),
+            self.synced
+        );
+        prop_assert!(found.len() <= self.written.len());
+        prop_assert_eq!(&found[..], &self.written[..found.len()]);
+        self.written = found;
+        self.synced = self.written.len();
+        Ok(())
+    }
+}
+
+/// What may happen to a log.
+#[derive(Clone, Debug)]
+enum Happening {
+    Append { lengths: Vec<usize>, sync: bool },
+    WriteFails { lengths: Vec<usize>, after: usize },
+    SyncFails { lengths: Vec<usize> },
+    Prepare,
+    Kill,
+    LosePower { survivors: Vec<bool> },
+}
+
+fn happening() -> impl Strategy<Value = Happening> {
+    let lengths = || prop::collection::vec(1..120_usize, 1..5);
+    let survivors = prop::collection::vec(any::<bool>(), 1..20);
+    prop_oneof![
+        6 => (lengths(), any::<bool>()).prop_map(|(lengths, sync)| Happening::Append { lengths, sync }),
+        1 => (lengths(), 0..300_usize)
+            .prop_map(|(lengths, after)| Happening::WriteFails { lengths, after }),
+        1 => lengths().prop_map(|lengths| Happening::SyncFails { lengths }),
+        1 => Just(Happening::Prepare),
+        1 => Just(Happening::Kill),
+        2 => survivors.prop_map(|survivors| Happening::LosePower { survivors }),
+    ]
+}
+
+proptest! {
+    #[test]
+    fn what_was_synced_survives_whatever_happens(play in prop::collection::vec(happening(), 1..40)) {
+        let mut log = Play::begin();
+        for happening in play {
+            match happening {
+                Happening::Append { lengths, sync } => log.append(&lengths, sync),
+                Happening::WriteFails { lengths, after } => log.fail(&lengths, Some(after)),
+                Happening::SyncFails { lengths } => log.fail(&lengths, None),
+                Happening::Prepare => {
+                    let next = log.journal.end().place.segment + 1;
+                    log.journal.segments.prepare(next, SEGMENT).unwrap();
+                }
+                // What a failed group has left is found by the next process: it was written, only nobody was told.
+                Happening::Kill => {
+                    let found = log.reopen();
+                    prop_assert!(found.starts_with(&log.written));
+                    log.synced = found.len();
+                    log.written = found;
+                }
+                Happening::LosePower { survivors } => {
+                    let before = log.written.len();
+                    log.disk.lose_power(&survivors);
+                    let found = log.reopen();
+                    let same = found.len().min(before);
+                    prop_assert!(found.len() >= log.synced);
+                    prop_assert_eq!(&found[..same], &log.written[..same]);
+                    log.synced = found.len();
+                    log.written = found;
+                }
+            }
+        }
+        log.disk.lose_power(&[false]);
+        log.check()?;
+    }
+
+    #[test]
+    fn a_log_that_is_cut_or_damaged_anywhere_is_read_up_to_there(
+        groups in prop::collection::vec(prop::collection::vec(1..120_usize, 1..5), 1..12),
+        at in any::<prop::sample::Index>(),
+        damage in prop::option::of(1..=u8::MAX),
+    ) {
+        let mut log = Play::begin();
+        for lengths in groups {
+            log.append(&lengths, true);
+        }
+        // In the last segment: those before it were complete when it was begun.
+        let last = log.journal.end().place;
+        let (place, damaged) = {
+            let file = log.disk.file(last.segment);
+            let mut contents = file.bytes.lock();
+            let place = PREAMBLE as usize + at.index(contents.seen.len() - PREAMBLE as usize + 1);
+            match (damage, contents.seen.get_mut(place)) {
+                (Some(bits), Some(byte)) => *byte ^= bits,
+                _ => contents.seen.truncate(place),
+            }
+            (u32::try_from(place).unwrap(), Place { segment: last.segment, offset: 0 })
+        };
+        let end = |(at, body): &(Place, Vec<u8>)| at.offset as usize + HEADER + body.len();
+        let whole = log.written.iter().filter(|record| {
+            record.0 < damaged || end(record) <= place as usize
+        });
+        let whole = whole.count();
+        let found = log.reopen();
+        prop_assert_eq!(found.len(), whole);
+        prop_assert_eq!(&found[..], &log.written[..whole]);
+    }
+
+    #[test]
+    fn no_bytes_whatever_are_taken_for_a_log(bytes in prop::collection::vec(any::<u8>(), 0..600)) {
+        let mut log = Play::begin();
+        log.disk.file(1).bytes.lock().seen.extend(bytes);
+        prop_assert_eq!(log.reopen(), []);
+        log.append(&[10, 20], true);
+        log.check()?;
+        prop_assert_eq!(log.written.len(), 2);
+    }
+}
+
+#[test]
+fn a_record_in_another_place_is_not_taken_for_one() {
+    let mut log = Play::begin();
+    log.append(&[50], true);
+    log.append(&[50], true);
+    let (second, _) = log.written[1];
+    let file = log.disk.file(1);
+    let mut contents = file.bytes.lock();
+    let first: Vec<u8> = contents.seen[PREAMBLE as usize..second.offset as usize].to_vec();
+    let at = second.offset as usize;
+    contents.seen[at..].copy_from_slice(&first);
+    drop(contents);
+    assert_eq!(log.reopen().len(), 1);
+}
+
+#[test]
+fn a_damaged_record_is_named() {
+    let mut log = Play::begin();
+    log.append(&[2000], true);
+    let (place, _) = log.written[0];
+    log.disk.file(1).bytes.lock().seen[1500] ^= 1;
+    let error = log.journal.segments.read(place).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "the record at 16 of segment 1 is damaged"
+    );
+}

@@ -1,0 +1,446 @@
+//! The writer: whatever waits becomes one group, written and synced once, and is answered then.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use crossbeam_channel::Receiver;
+use parking_lot::Mutex;
+use rookery_stanza::BareJid;
+use rookery_storage::StoreError;
+use rookery_storage::message_log::{
+    Appended, IngressId, NewMessage, NewRow, Opened, RowId, Tail as LogTail,
+};
+use tokio::sync::oneshot;
+use tokio::time::Instant;
+
+use super::entrance::Ticket;
+use super::entry::{Confirmed, Entry, Erased, Event, MessageEntry, OpenedBy, RowEntry};
+use super::failure;
+use super::homes::Homes;
+use super::index::Change;
+use super::journal::{Journal, JournalError, Segments};
+use super::metrics::Metrics;
+use super::preparer::Preparer;
+use super::salts::Salts;
+use super::tail::{End, Tail};
+use crate::config::Durability;
+
+/// A caller that waits for an answer.
+pub(crate) type Caller<T> = oneshot::Sender<Result<T, StoreError>>;
+
+/// Something for the writer to do.
+pub(crate) enum Job {
+    Append {
+        messages: Vec<NewMessage>,
+        caller: Caller<Vec<Appended>>,
+    },
+    Confirm {
+        account: BareJid,
+        rows: Vec<RowId>,
+        caller: Caller<()>,
+    },
+    Open {
+        account: BareJid,
+        epoch: u64,
+        caller: Caller<Opened>,
+    },
+    Replace {
+        account: BareJid,
+        row: RowId,
+        payload: Bytes,
+        caller: Caller<bool>,
+    },
+    Erase {
+        account: BareJid,
+        caller: Caller<()>,
+    },
+    /// Appends a record again, in the place of an earlier one.
+    Move(MessageEntry),
+}
+
+/// Whom to tell what, once the group is durable.
+enum Answer {
+    Appended(Caller<Vec<Appended>>, Vec<Appended>),
+    Opened(Caller<Opened>, Opened),
+    Replaced(Caller<bool>, bool),
+    Done(Caller<()>),
+}
+
+/// What the last write has shown.
+#[derive(Debug, Default)]
+pub(crate) struct Health(Mutex<Option<StoreError>>);
+
+/// What goes to the disk at once.
+#[derive(Default)]
+struct Group {
+    changes: Vec<Change>,
+    answers: Vec<Answer>,
+    /// The room that its jobs take, given back when it is written.
+    room: Vec<Ticket>,
+    /// Whether somebody waits for a sync.
+    durable: bool,
+    rows: u64,
+}
+
+/// Says that nothing more comes for the index, however the thread ends.
+struct Ending(Arc<Tail>);
+
+/// What the writer's thread owns.
+pub(crate) struct Writer {
+    pub(crate) journal: Journal,
+    pub(crate) segments: Arc<Segments>,
+    pub(crate) homes: Homes,
+    pub(crate) tail: Arc<Tail>,
+    pub(crate) jobs: Receiver<(Job, Ticket)>,
+    /// How many jobs and bytes make a group at most.
+    pub(crate) batch: usize,
+    pub(crate) batch_bytes: usize,
+    pub(crate) durability: Durability,
+    pub(crate) preparer: Preparer,
+    pub(crate) health: Arc<Health>,
+    pub(crate) metrics: Metrics,
+    pub(crate) salts: Salts,
+    pub(crate) buffer: Vec<u8>,
+}
+
+// === impl Job ===
+
+impl Job {
+    /// Whether it depends on what is in the index, so that it has a group for itself.
+    fn is_solitary(&self) -> bool {
+        matches!(
+            self,
+            Self::Open { .. } | Self::Replace { .. } | Self::Erase { .. }
+        )
+    }
+}
+
+// === impl Health ===
+
+impl Health {
+    /// Why the last write failed, if it did.
+    pub(crate) fn check(&self) -> Result<(), StoreError> {
+        self.0.lock().clone().map_or(Ok(()), Err)
+    }
+
+    fn set(&self, failure: Option<&StoreError>) {
+        let mut last = self.0.lock();
+        if let (None, Some(error)) = (&*last, failure) {
+            tracing::error!(%error, "the message log cannot write");
+        }
+        *last = failure.cloned();
+    }
+}
+
+// === impl Writer ===
+
+impl Writer {
+    /// Works until the queue is closed and empty.
+    pub(crate) fn run(mut self) {
+        let _ending = Ending(Arc::clone(&self.tail));
+        while let Ok(first) = self.jobs.recv() {
+            let mut group = Group::default();
+            self.add(&mut group, first);
+            while group.room.len() < self.batch && self.journal.staged() < self.batch_bytes {
+                match self.jobs.try_recv() {
+                    Ok(job) => self.add(&mut group, job),
+                    Err(_) => break,
+                }
+            }
+            self.commit(group);
+            self.homes.sweep();
+            self.preparer.look(self.journal.end().place);
+        }
+        if let Err(error) = self.journal.sync() {
+            tracing::error!(%error, "the end of the message log is not synced");
+        }
+    }
+
+    /// Adds a job to the group, or begins another one with it.
+    fn add(&mut self, group: &mut Group, (job, ticket): (Job, Ticket)) {
+        self.metrics.writes.add(-1);
+        if job.is_solitary() {
+            self.commit(std::mem::take(group));
+        }
+        group.room.push(ticket);
+        match job {
+            Job::Append { messages, caller } => {
+                let appended = self.append(group, &messages);
+                group.finish(appended, caller, Answer::Appended);
+            }
+            Job::Confirm {
+                account,
+                rows,
+                caller,
+            } => {
+                let event = Event::Confirmed(Confirmed::of(account.as_str(), &rows));
+                let staged = self.stage(group, event);
+                group.finish(staged, caller, |caller, ()| Answer::Done(caller));
+            }
+            Job::Move(message) => {
+                if let Err(error) = self.stage(group, Event::Message(message)) {
+                    tracing::warn!(%error, "a message could not be moved");
+                }
+            }
+            Job::Open {
+                account,
+                epoch,
+                caller,
+            } => {
+                let opened = self.open(group, &account, epoch);
+                group.finish(opened, caller, Answer::Opened);
+            }
+            Job::Replace {
+                account,
+                row,
+                payload,
+                caller,
+            } => {
+                let replaced = self.replace(group, &account, row, payload);
+                group.finish(replaced, caller, Answer::Replaced);
+            }
+            Job::Erase { account, caller } => {
+                let erased = self.erase(group, &account);
+                group.finish(erased, caller, |caller, ()| Answer::Done(caller));
+            }
+        }
+    }
+
+    /// Adds messages to the group.
+    fn append(
+        &mut self,
+        group: &mut Group,
+        messages: &[NewMessage],
+    ) -> Result<Vec<Appended>, StoreError> {
+        let rows = messages.iter().map(|message| message.rows.len()).sum();
+        let mut appended = Vec::with_capacity(rows);
+        for message in messages {
+            let mut entry = MessageEntry::of(message);
+            for row in &message.rows {
+                let answer = self.row(group, &entry, message, row)?;
+                if let Appended::At(id) = answer {
+                    entry.rows.push(RowEntry::of(row, id));
+                }
+                appended.push(answer);
+            }
+            if !entry.rows.is_empty() {
+                group.rows += entry.rows.len() as u64;
+                self.stage(group, Event::Message(entry))?;
+            }
+        }
+        // A repeat is no more durable than the row that it repeats.
+        group.durable = true;
+        Ok(appended)
+    }
+
+    /// Decides what becomes of a row.
+    fn row(
+        &mut self,
+        group: &Group,
+        entry: &MessageEntry,
+        message: &NewMessage,
+        row: &NewRow,
+    ) -> Result<Appended, StoreError> {
+        let now = message.received;
+        let IngressId { session, count } = message.ingress;
+        let home = self.homes.get(&row.account, now)?;
+        if home.epoch != row.epoch {
+            return Ok(Appended::Fenced { epoch: home.epoch });
+        }
+        if home
+            .arrivals
+            .get(&session)
+            .is_some_and(|highest| count <= *highest)
+        {
+            let here = group.arrived(row.account.as_str(), message.ingress, entry);
+            let repeat = match here {
+                Some(id) => Some(id),
+                None => self.homes.arrived(&row.account, message.ingress, now)?,
+            };
+            if let Some(id) = repeat {
+                return Ok(Appended::Repeat(id));
+            }
+        }
+        let salt = self.salts.next();
+        let salt = salt.map_err(|error| StoreError::Unavailable(error.to_string()))?;
+        let home = self.homes.get(&row.account, now)?;
+        let id = RowId::next(home.last, now, salt);
+        home.last = Some(id);
+        let highest = home.arrivals.entry(session).or_default();
+        *highest = count.max(*highest);
+        Ok(Appended::At(id))
+    }
+
+    fn open(
+        &mut self,
+        group: &mut Group,
+        account: &BareJid,
+        epoch: u64,
+    ) -> Result<Opened, StoreError> {
+        let owed = self.homes.owed(account)?;
+        let home = self.homes.get(account, 0)?;
+        if epoch < home.epoch {
+            return Ok(Opened::Fenced { epoch: home.epoch });
+        }
+        home.epoch = epoch;
+        let last = home.last;
+        let account = account.as_str().to_owned();
+        self.stage(group, Event::Opened(OpenedBy { account, epoch }))?;
+        group.durable = true;
+        Ok(Opened::Home(LogTail { last, owed }))
+    }
+
+    fn replace(
+        &mut self,
+        group: &mut Group,
+        account: &BareJid,
+        row: RowId,
+        payload: Bytes,
+    ) -> Result<bool, StoreError> {
+        let Some(found) = self.homes.find(account, row)? else {
+            return Ok(false);
+        };
+        let record = self
+            .segments
+            .read(found.place)
+            .map_err(failure::of_journal)?;
+        let Event::Message(message) = Entry::read(record)? else {
+            return Err(failure::of_journal(JournalError::Damaged(found.place)));
+        };
+        let message = message.replaced(row, account.as_str(), payload, found.place);
+        self.stage(group, Event::Message(message))?;
+        group.durable = true;
+        Ok(true)
+    }
+
+    fn erase(&mut self, group: &mut Group, account: &BareJid) -> Result<(), StoreError> {
+        self.homes.forget(account);
+        let account = account.as_str().to_owned();
+        self.stage(group, Event::Erased(Erased { account }))?;
+        group.durable = true;
+        Ok(())
+    }
+
+    fn stage(&mut self, group: &mut Group, event: Event) -> Result<(), StoreError> {
+        let event = event.write(&mut self.buffer);
+        let place = self
+            .journal
+            .stage(&self.buffer)
+            .map_err(failure::of_journal)?;
+        group.changes.push(Change {
+            place,
+            event: event.without_payload(),
+        });
+        Ok(())
+    }
+
+    /// Writes the group, syncs it if somebody waits for that, and answers.
+    fn commit(&mut self, group: Group) {
+        let Group {
+            changes,
+            answers,
+            room,
+            durable,
+            rows,
+        } = group;
+        if changes.is_empty() && !durable {
+            for answer in answers {
+                answer.give(Ok(()));
+            }
+            return;
+        }
+        let started = Instant::now();
+        let result = self.write(durable);
+        self.health.set(result.as_ref().err());
+        if result.is_ok() {
+            self.journal.accept();
+            let synced = durable && self.durability == Durability::Synced;
+            let unsynced = (!synced && self.durability == Durability::Synced)
+                .then(|| Arc::clone(self.journal.file()));
+            let position = self.journal.end();
+            self.tail.push(changes, End { position, unsynced });
+            self.metrics
+                .committed(rows, started.elapsed(), self.tail.len());
+        } else {
+            self.journal.abandon();
+            // What is at hand counts rows that there are not.
+            self.homes.forget_all();
+        }
+        drop(room);
+        for answer in answers {
+            answer.give(result.clone());
+        }
+    }
+
+    fn write(&mut self, durable: bool) -> Result<(), StoreError> {
+        self.tail.room()?;
+        let io = |error| failure::of_journal(JournalError::Io(error));
+        self.journal.write().map_err(io)?;
+        if durable && self.durability == Durability::Synced {
+            self.journal.sync().map_err(io)?;
+        }
+        Ok(())
+    }
+}
+
+// === impl Ending ===
+
+impl Drop for Ending {
+    fn drop(&mut self) {
+        self.0.close();
+    }
+}
+
+// === impl Group ===
+
+impl Group {
+    /// The row by which this arrived in the account's log with this group, or with the entry that is being made.
+    fn arrived(&self, account: &str, ingress: IngressId, entry: &MessageEntry) -> Option<RowId> {
+        let changes = self
+            .changes
+            .iter()
+            .filter_map(|change| match &change.event {
+                Event::Message(message) => Some(message),
+                _ => None,
+            });
+        let same = |message: &&MessageEntry| {
+            (message.session, message.count) == (ingress.session, ingress.count)
+        };
+        let mut rows = changes
+            .chain([entry])
+            .filter(same)
+            .flat_map(|message| &message.rows);
+        rows.find(|row| row.account == account).map(RowEntry::id)
+    }
+
+    /// Answers a job that has failed, or keeps its answer until the group is written.
+    fn finish<T, U>(
+        &mut self,
+        result: Result<U, StoreError>,
+        caller: Caller<T>,
+        answer_with: impl FnOnce(Caller<T>, U) -> Answer,
+    ) {
+        match result {
+            Ok(value) => self.answers.push(answer_with(caller, value)),
+            Err(error) => answer(caller, Err(error)),
+        }
+    }
+}
+
+// === impl Answer ===
+
+impl Answer {
+    fn give(self, result: Result<(), StoreError>) {
+        match self {
+            Self::Appended(caller, appended) => answer(caller, result.map(|()| appended)),
+            Self::Opened(caller, opened) => answer(caller, result.map(|()| opened)),
+            Self::Replaced(caller, replaced) => answer(caller, result.map(|()| replaced)),
+            Self::Done(caller) => answer(caller, result),
+        }
+    }
+}
+
+fn answer<T>(caller: Caller<T>, result: Result<T, StoreError>) {
+    // A caller that is gone wants no answer.
+    drop(caller.send(result));
+}
