@@ -86,15 +86,16 @@ fn load(
 ) -> Result<Option<AccountState>, Failure> {
     // The transaction only reads; it ends when it is dropped.
     let snapshot = connection.unchecked_transaction()?;
-    let sql = "SELECT id, roster_version, roster_floor, data_bytes FROM accounts
+    let sql = "SELECT id, roster_version, roster_floor, data_bytes, offline_held FROM accounts
                WHERE host = ?1 AND local = ?2";
-    let found: Option<(i64, (i64, i64), i64)> = snapshot
+    let found: Option<(i64, (i64, i64), i64, i64)> = snapshot
         .prepare_cached(sql)?
         .query_row([account.domain(), local(account)], |row| {
-            Ok((row.get(0)?, (row.get(1)?, row.get(2)?), row.get(3)?))
+            let versions = (row.get(1)?, row.get(2)?);
+            Ok((row.get(0)?, versions, row.get(3)?, row.get(4)?))
         })
         .optional()?;
-    let Some((id, versions, bytes)) = found else {
+    let Some((id, versions, bytes, messages)) = found else {
         return Ok(None);
     };
     let mut data = Vec::new();
@@ -111,7 +112,11 @@ fn load(
         }
     }
     let roster = roster::load(&snapshot, id, versions)?;
-    Ok(Some(AccountState { roster, data }))
+    Ok(Some(AccountState {
+        roster,
+        data,
+        has_messages: messages > 0,
+    }))
 }
 
 /// Makes all changes or, when they do not fit, none.

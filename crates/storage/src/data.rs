@@ -87,13 +87,15 @@ pub struct AccountState {
     pub roster: Roster,
     /// The records of the kinds that were asked for, in the order of kind and name.
     pub data: Vec<Datum>,
+    /// Whether messages are kept for it.
+    pub has_messages: bool,
 }
 
 /// The records of all accounts.
 #[async_trait]
 pub trait DataStore: Send + Sync {
-    /// What the home of an account works with, all as of one moment: the roster, and the records of
-    /// these kinds. `None` when there is no such account.
+    /// What the home of an account works with, all as of one moment: the roster, the records of these
+    /// kinds, and whether messages are kept. `None` when there is no such account.
     async fn load_account(
         &self,
         account: &BareJid,

@@ -224,6 +224,7 @@ impl DataStore for MemoryStore {
                 .filter(|((kind, _), _)| kinds.contains(kind))
                 .map(datum)
                 .collect(),
+            has_messages: !account.queue.is_empty(),
         }))
     }
 

@@ -32,6 +32,7 @@ mod undelivered;
 use rookery_delivery::SessionId;
 use rookery_extension::{Features, Host, Hosts, Kept};
 use rookery_stanza::{BareJid, Jid};
+use rookery_storage::AccountState;
 
 pub(crate) use durable::Stored;
 pub(crate) use effect::{Answered, Change, Effect, Effects, Step, Write};
@@ -109,7 +110,7 @@ impl Account {
     }
 
     /// Takes what the store has for this account; `None` when there is no such account.
-    pub(crate) fn load(&mut self, stored: Option<(rookery_storage::Roster, Kept)>) {
+    pub(crate) fn load(&mut self, stored: Option<(AccountState, Kept)>) {
         self.standing = match (&stored, self.standing) {
             (Some(_), _) => Standing::Stored,
             (None, Standing::Guest) => Standing::Guest,
@@ -117,8 +118,9 @@ impl Account {
         };
         // While sessions of a removed account end, their contacts are still told.
         if stored.is_some() || self.is_idle() {
-            let (roster, kept) = stored.unwrap_or_default();
-            self.roster = Roster::from(roster);
+            let (state, kept) = stored.unwrap_or_default();
+            self.roster = Roster::from(state.roster);
+            self.offline.found(state.has_messages);
             self.kept.read_again(kept);
         }
     }

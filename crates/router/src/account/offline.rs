@@ -59,6 +59,11 @@ impl Offline {
             .is_some_and(|replay| replay.session == session && replay.more)
     }
 
+    /// Notes whether the store holds messages.
+    pub(super) fn found(&mut self, stored: bool) {
+        self.stored = stored;
+    }
+
     /// Notes that a message was kept.
     fn appended(&mut self) {
         self.stored = true;

@@ -237,9 +237,9 @@ impl HomeShard {
         };
         slot.busy = None;
         let kept = |state: Option<AccountState>| match state {
-            Some(AccountState { roster, data }) => {
-                let kept = self.rules.features.keep(&data)?;
-                Ok(Some((roster, kept)))
+            Some(state) => {
+                let kept = self.rules.features.keep(&state.data)?;
+                Ok(Some((state, kept)))
             }
             None => Ok(None),
         };

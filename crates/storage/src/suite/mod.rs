@@ -45,6 +45,7 @@ macro_rules! store_suite {
             rosters_are_apart
         }
         $crate::store_suite! { @ $make, offline:
+            an_account_knows_whether_messages_are_kept
             messages_come_back_in_order
             every_byte_of_a_message_survives
             a_queue_is_read_in_pages

@@ -43,6 +43,25 @@ async fn add(store: &impl OfflineStore, account: &BareJid, mark: u64) -> Result<
     Ok(*position)
 }
 
+/// An account is loaded with word of whether messages are kept for it.
+pub async fn an_account_knows_whether_messages_are_kept(
+    store: &impl Store,
+) -> Result<(), StoreError> {
+    let romeo = account(store, "romeo@montague.example").await?;
+    let known = || async {
+        let state = store.load_account(&romeo, &[]).await?;
+        Ok::<_, StoreError>(state.map(|state| state.has_messages))
+    };
+    assert_eq!(known().await?, Some(false));
+    let first = add(store, &romeo, 1).await?;
+    let last = add(store, &romeo, 2).await?;
+    store.remove_offline(&romeo, first).await?;
+    assert_eq!(known().await?, Some(true));
+    store.remove_offline(&romeo, last).await?;
+    assert_eq!(known().await?, Some(false));
+    Ok(())
+}
+
 /// Messages come back as they were appended, with their positions.
 pub async fn messages_come_back_in_order(store: &impl Store) -> Result<(), StoreError> {
     let romeo = account(store, "romeo@montague.example").await?;

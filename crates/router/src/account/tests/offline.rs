@@ -57,6 +57,19 @@ fn kept_messages_are_delivered_with_a_delay_stamp() {
 }
 
 #[test]
+fn the_store_is_asked_for_kept_messages_only_when_there_are_any() {
+    let mut world = world();
+    world.login(JULIET);
+    assert_eq!(world.reads, 0);
+    world.disconnect(JULIET, Vec::new());
+    world.let_go("juliet@example.com");
+    send(&mut world, 1);
+    world.let_go("juliet@example.com");
+    world.login(JULIET);
+    assert!(world.reads > 0);
+}
+
+#[test]
 fn kept_messages_wait_for_a_priority_that_is_not_negative() {
     let mut world = world();
     send(&mut world, 1);

@@ -50,6 +50,8 @@ pub(super) struct World {
     todo: VecDeque<(BareJid, Input)>,
     failing: bool,
     sessions: u64,
+    /// How often kept messages were asked for.
+    pub(super) reads: usize,
     pub(super) now: u64,
 }
 
@@ -178,6 +180,7 @@ impl World {
             todo: VecDeque::new(),
             failing: false,
             sessions: 0,
+            reads: 0,
             now: 1_000_000,
         }
     }
@@ -363,7 +366,7 @@ impl World {
             let mut account = Account::new(jid.clone());
             account.load(state.map(|state| {
                 let kept = self.rules.features.keep(&state.data).unwrap();
-                (state.roster, kept)
+                (state, kept)
             }));
             self.accounts.insert(jid.clone(), account);
         }
@@ -451,6 +454,7 @@ impl World {
                 }
             }
             Change::Read(after) => {
+                self.reads += 1;
                 match self
                     .store
                     .read_offline(account, *after, PAGE)
