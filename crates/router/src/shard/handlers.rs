@@ -2,9 +2,11 @@
 
 use std::time::Duration;
 
+use actix::fut::wrap_future;
 use actix::{Actor, AsyncContext, Context, Handler};
 use rookery_delivery::SessionId;
 use rookery_stanza::Condition;
+use tokio::task::yield_now;
 
 use super::message::{Loaded, Replied, Written};
 use super::{
@@ -16,6 +18,10 @@ use crate::metrics::Mailbox;
 
 /// How soon a hop to a shard whose mailbox was full is tried again.
 const RETRY: Duration = Duration::from_millis(5);
+
+/// Messages that are handled before the rest of the thread has its turn. Sessions then pass on what came of
+/// them, and it does not pile up.
+const TURN: usize = 64;
 
 impl Actor for HomeShard {
     type Context = Context<Self>;
@@ -42,6 +48,17 @@ impl HomeShard {
         work(self);
         self.finish();
         self.try_again(context);
+        self.give_turn(context);
+    }
+
+    /// Lets the rest of the thread have its turn when there were many messages: a mailbox is emptied in one
+    /// go otherwise.
+    fn give_turn(&mut self, context: &mut Context<Self>) {
+        self.handled += 1;
+        if self.handled >= TURN {
+            self.handled = 0;
+            context.wait(wrap_future(yield_now()));
+        }
     }
 
     /// Sees to it that hops which a full mailbox refused are tried again.

@@ -76,6 +76,8 @@ pub(crate) struct HomeShard {
     now: u64,
     /// An empty step, whose memory is used again.
     scratch: Step,
+    /// How many messages were handled since the rest of the thread had its turn.
+    handled: usize,
     /// What the metrics say of this shard.
     measured: Measured,
 }
@@ -139,6 +141,7 @@ impl HomeShard {
             expiring: VecDeque::new(),
             now: 0,
             scratch: Step::default(),
+            handled: 0,
             measured: Measured::default(),
         }
     }
