@@ -1,5 +1,6 @@
 //! Stream errors, counted by condition (RFC 6120 §4.9.3).
 
+use rookery_delivery::Limit;
 use rookery_stanza::{StreamCondition, StreamError};
 use rookery_stream::Ending;
 use rookery_telemetry::{CounterFamily2, Label, Registry, label};
@@ -48,16 +49,22 @@ label! {
 
 /// Counts the stream errors of both sides.
 #[derive(Clone, Debug)]
-pub(crate) struct StreamErrors(CounterFamily2<Direction, Condition>);
+pub(crate) struct StreamErrors {
+    errors: CounterFamily2<Direction, Condition>,
+    shared: rookery_delivery::Metrics,
+}
 
 // === impl StreamErrors ===
 
 impl StreamErrors {
     pub(crate) fn register(registry: &Registry) -> Self {
-        Self(registry.counters2(
-            "stream_errors_total",
-            "Which stream errors are sent or received?",
-        ))
+        Self {
+            errors: registry.counters2(
+                "stream_errors_total",
+                "Which stream errors are sent or received?",
+            ),
+            shared: rookery_delivery::Metrics::of(registry),
+        }
     }
 
     /// Counts the error that a stream ends with, if it does.
@@ -67,7 +74,10 @@ impl StreamErrors {
             Ending::PeerError(error) => (Direction::In, error),
             _ => return,
         };
-        self.0.of(direction, Condition::of(error)).increment();
+        self.errors.of(direction, Condition::of(error)).increment();
+        if let (Direction::Out, Some(limit)) = (direction, rookery_stream::Limit::of(error)) {
+            self.shared.exceeded(counted(limit));
+        }
     }
 }
 
@@ -82,6 +92,21 @@ impl Condition {
                 .copied()
         };
         named(error.condition).unwrap_or(Self::UndefinedCondition)
+    }
+}
+
+/// A limit of a stream as it is counted.
+fn counted(limit: rookery_stream::Limit) -> Limit {
+    use rookery_stream::Limit as Met;
+    match limit {
+        Met::StanzaBytes => Limit::StanzaBytes,
+        Met::Depth => Limit::Depth,
+        Met::Attributes => Limit::Attributes,
+        Met::Namespaces => Limit::Namespaces,
+        Met::NameBytes => Limit::NameBytes,
+        Met::BytesBeforeAuth => Limit::BytesBeforeAuth,
+        Met::SaslRetries => Limit::SaslRetries,
+        Met::BindRetries => Limit::BindRetries,
     }
 }
 

@@ -17,5 +17,5 @@ mod session;
 pub use budget::Budget;
 pub use credit::{Credit, Load, Permit};
 pub use home::{BindRefused, BindRequest, Homes, Overloaded};
-pub use metrics::{ErrorCondition, Metrics, Path, StanzaKind};
+pub use metrics::{ErrorCondition, Limit, Metrics, Path, StanzaKind};
 pub use session::{Close, Delivery, Refusal, Refused, SessionId, SessionKey, SessionPort};

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use rookery_stanza::{Condition, Kind};
-use rookery_telemetry::{CounterFamily2, Gauge, HistogramFamily, Registry, label};
+use rookery_telemetry::{CounterFamily, CounterFamily2, Gauge, HistogramFamily, Registry, label};
 
 use crate::session::Delivery;
 
@@ -16,6 +16,49 @@ label! {
         Presence = "presence",
         /// `<iq/>`.
         Iq = "iq",
+    }
+}
+
+label! {
+    /// A limit that was met, and what was beyond it refused; named by its key in the configuration, if it
+    /// has one.
+    pub enum Limit("limit") {
+        /// The size of a stanza, or of an element before there are stanzas.
+        StanzaBytes = "stream.max_stanza_bytes",
+        /// How deep elements are nested.
+        Depth = "stream.max_depth",
+        /// The attributes of an element.
+        Attributes = "stream.max_attributes",
+        /// The namespaces in scope.
+        Namespaces = "stream.max_namespaces",
+        /// The length of a name.
+        NameBytes = "stream.max_name_bytes",
+        /// What a client sends before it is authenticated.
+        BytesBeforeAuth = "stream.max_bytes_before_auth",
+        /// Attempts to authenticate.
+        SaslRetries = "stream.sasl_retries",
+        /// Attempts to bind a resource.
+        BindRetries = "stream.bind_retries",
+        /// Memory; new connections are counted elsewhere, these are logins.
+        Memory = "limits.memory_bytes",
+        /// Resources of an account.
+        Sessions = "router.sessions_per_account",
+        /// Contacts in a roster.
+        RosterItems = "router.roster_items",
+        /// Bytes of a roster.
+        RosterBytes = "router.roster_bytes",
+        /// Requests for a subscription that wait.
+        SubscriptionRequests = "router.subscription_requests",
+        /// Messages, or bytes of them, that are kept for an account that is away.
+        Offline = "router.offline_messages",
+        /// Stanzas, or bytes of them, that wait for one account.
+        Waiting = "router.waiting_stanzas",
+        /// Bytes that wait for another arbiter.
+        Parcels = "router.waiting_parcel_bytes",
+        /// Addresses that get directed presence of one session.
+        DirectedPresence = "directed_presence",
+        /// Tasks that wait for the store or for a feature.
+        Tasks = "tasks",
     }
 }
 
@@ -80,6 +123,7 @@ conditions! {
 pub struct Metrics {
     errors: CounterFamily2<StanzaKind, ErrorCondition>,
     durations: HistogramFamily<Path>,
+    limits: CounterFamily<Limit>,
     /// Bytes that wait for clients to read them.
     pub queued: Gauge,
 }
@@ -98,6 +142,10 @@ impl Metrics {
                 "message_delivery_duration_seconds",
                 "How long from reading a message to handing it to its recipient's connection, or to the store?",
             ),
+            limits: registry.counters(
+                "limits_exceeded_total",
+                "Which limit was something refused for?",
+            ),
             queued: registry.gauge(
                 "session_queue_bytes",
                 "How many bytes wait for clients to read them?",
@@ -108,6 +156,11 @@ impl Metrics {
     /// A stanza of this kind was answered with an error, wherever it had got to.
     pub fn answered(&self, kind: Kind, condition: Condition) {
         self.errors.of(kind.into(), condition.into()).increment();
+    }
+
+    /// Something was refused, since it was beyond this limit.
+    pub fn exceeded(&self, limit: Limit) {
+        self.limits.of(limit).increment();
     }
 
     /// A message was read at this moment and stored now.

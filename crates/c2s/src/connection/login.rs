@@ -6,6 +6,7 @@ use actix::fut::wrap_future;
 use actix::{ActorFutureExt, AsyncContext};
 use futures_util::FutureExt;
 use rookery_auth::{Login, Origin, Reply, Request, Step};
+use rookery_delivery::Limit;
 use rookery_extension::IqMethod;
 use rookery_stanza::{Condition, IqType, Kind, StanzaError, StreamCondition, StreamError};
 use rookery_stream::{EarlyRequest, Input, SaslReply, SaslRequest};
@@ -69,6 +70,7 @@ impl Connection {
     pub(super) fn sasl(&mut self, request: SaslRequest, ctx: &mut Ctx) {
         let begins = matches!(request, SaslRequest::Start { .. });
         if begins && self.edge.admission.is_short_of_memory() {
+            self.edge.session_metrics.shared.exceeded(Limit::Memory);
             self.closing(CloseReason::Policy);
             let error = StreamError::new(StreamCondition::ResourceConstraint)
                 .with_text("the server is short of memory; try again later");

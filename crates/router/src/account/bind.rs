@@ -1,6 +1,6 @@
 //! Resources come and go (RFC 6120 §7).
 
-use rookery_delivery::{Close, Delivery, Refusal, SessionId, SessionKey};
+use rookery_delivery::{Close, Delivery, Limit, Refusal, SessionId, SessionKey};
 use rookery_stanza::{Condition, ErrorType, Jid, StanzaError};
 
 use super::effect::{Effect, Effects, Step};
@@ -18,7 +18,7 @@ impl Account {
     /// A client asks for a resource (§7.6, §7.7).
     pub(super) fn bind(&mut self, bind: Bind, scene: &Scene<'_>, out: &mut Effects) {
         let session = bind.session;
-        match self.allot(bind, scene) {
+        match self.allot(bind, scene, out) {
             Ok((jid, None)) => self.admit(session, jid, out),
             Ok((jid, Some(old))) => {
                 self.displace(old, out);
@@ -39,6 +39,7 @@ impl Account {
         &mut self,
         bind: Bind,
         scene: &Scene<'_>,
+        out: &mut Effects,
     ) -> Result<(Jid, Option<SessionId>), StanzaError> {
         if !self.exists() {
             if !self.host(scene).is_some_and(|host| host.anonymous) {
@@ -71,6 +72,7 @@ impl Account {
             }
         };
         if self.sessions.len() + self.pending.len() >= config.sessions_per_account {
+            out.push(Effect::Limited(Limit::Sessions));
             return Err(Condition::ResourceConstraint.into()); // §7.6.2.1
         }
         Ok((jid, old))

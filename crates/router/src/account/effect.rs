@@ -3,7 +3,7 @@
 use std::fmt;
 
 use futures_util::future::BoxFuture;
-use rookery_delivery::{Close, Delivery, SessionId};
+use rookery_delivery::{Close, Delivery, Limit, SessionId};
 use rookery_extension::Outcome;
 use rookery_stanza::{Condition, Jid, Kind, Stanza, StanzaError};
 use rookery_storage::{DataUpdate, OfflineMessage, RosterUpdate};
@@ -46,6 +46,8 @@ pub(crate) enum Effect {
     Settled(Kind, Counted),
     /// A stored message could not be read.
     Unreadable,
+    /// Something is refused, since it is beyond this limit.
+    Limited(Limit),
     /// Answer a request to bind.
     Bound(SessionId, Result<Jid, Box<StanzaError>>),
     /// Ask a session to end.
@@ -126,6 +128,12 @@ impl Effects {
     /// Returns a stanza to its sender. Whether it is one that may be answered at all is seen later.
     pub(crate) fn bounce(&mut self, stanza: Stanza, error: impl Into<StanzaError>) {
         self.push(Effect::Bounce(stanza, Box::new(error.into())));
+    }
+
+    /// Returns a stanza to its sender, since it is beyond a limit.
+    pub(crate) fn over_limit(&mut self, limit: Limit, stanza: Stanza) {
+        self.push(Effect::Limited(limit));
+        self.bounce(stanza, Condition::ResourceConstraint);
     }
 
     pub(crate) fn settled(&mut self, kind: Kind, outcome: Counted) {
@@ -252,6 +260,7 @@ impl fmt::Debug for Effect {
                 f.debug_tuple("Settled").field(kind).field(outcome).finish()
             }
             Self::Unreadable => f.write_str("Unreadable"),
+            Self::Limited(limit) => f.debug_tuple("Limited").field(limit).finish(),
             Self::Bound(session, jid) => f.debug_tuple("Bound").field(session).field(jid).finish(),
             Self::Close(session, why) => f.debug_tuple("Close").field(session).field(why).finish(),
             Self::End(why) => f.debug_tuple("End").field(why).finish(),

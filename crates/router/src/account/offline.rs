@@ -5,7 +5,7 @@
 //! by position), and only then is it removed. Until the last page is handed over, new messages that
 //! would overtake it join the end of the queue instead.
 
-use rookery_delivery::{Delivery, SessionId};
+use rookery_delivery::{Delivery, Limit, SessionId};
 use rookery_stanza::payload::delay::Delay;
 use rookery_stanza::{Condition, Kind, MessageType, Stanza, ns};
 use rookery_storage::{OfflineMessage, Queued};
@@ -265,5 +265,6 @@ pub(super) fn keep(stanza: Stanza, scene: &Scene<'_>, step: &mut Step) {
     };
     let mut write = Write::new(Change::Append(message));
     write.then.settled(stanza.kind, Outcome::Offline);
+    write.refused.push(Effect::Limited(Limit::Offline));
     step.write(write.or_bounce(stanza, Condition::ServiceUnavailable));
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use rookery_delivery::SessionKey;
+use rookery_delivery::{Limit, SessionKey};
 use rookery_extension::{Addressee, Host, Verdict};
 use rookery_stanza::payload::delay::Delay;
 use rookery_stanza::{Condition, IqType, Jid, Kind, PresenceType, Stanza, ns};
@@ -104,7 +104,7 @@ impl Account {
                     .as_mut()
                     .is_some_and(|session| !session.share_with(to))
                 {
-                    return step.now().bounce(stanza, Condition::ResourceConstraint);
+                    return step.now().over_limit(Limit::DirectedPresence, stanza);
                 }
                 self.pass_on(stanza, to, scene, step);
             }

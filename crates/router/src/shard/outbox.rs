@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use rookery_delivery::{Delivery, Refusal, SessionId, SessionPort};
+use rookery_delivery::{Delivery, Limit, Refusal, SessionId, SessionPort};
 use rookery_stanza::{BareJid, Condition, Kind};
 
 use super::message::{Content, Hop, Parcel};
@@ -110,18 +110,26 @@ impl HomeShard {
                     bytes = bytes.saturating_add(parcel.content.size());
                     waiting.push(parcel);
                 }
-                Content::One(stanza) => match stanza.kind {
-                    Kind::Message(_) => self.metrics.lose(Lost::Overflow),
-                    kind => self.metrics.settle(kind, Outcome::Dropped),
-                },
-                Content::Many(stanza, _) => self.metrics.settle(stanza.kind, Outcome::Dropped),
-                Content::Probe(..) => {}
+                content => self.drop_parcel(&content),
             }
         }
         if let Some(hop) = self.outbox.hops.get_mut(index) {
             // What was bounced to the same shard a moment ago comes after what waited.
             waiting.append(hop);
             *hop = waiting;
+        }
+    }
+
+    /// What waits for another shard is beyond its limit.
+    fn drop_parcel(&self, content: &Content) {
+        self.metrics.shared.exceeded(Limit::Parcels);
+        match content {
+            Content::One(stanza) => match stanza.kind {
+                Kind::Message(_) => self.metrics.lose(Lost::Overflow),
+                kind => self.metrics.settle(kind, Outcome::Dropped),
+            },
+            Content::Many(stanza, _) => self.metrics.settle(stanza.kind, Outcome::Dropped),
+            Content::Probe(..) => {}
         }
     }
 }

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use rookery_delivery::{BindRefused, Close, Delivery, Permit, Refusal, SessionId, SessionKey};
+use rookery_delivery::{
+    BindRefused, Close, Delivery, Limit, Permit, Refusal, SessionId, SessionKey,
+};
 use rookery_stanza::{BareJid, Condition, Jid, Kind, Stanza, StanzaError};
 
 use super::message::{Content, Replied};
@@ -56,6 +58,7 @@ impl HomeShard {
             Effect::Later(request, future) => self.later(*request, future, permit),
             Effect::Accepted => self.metrics.accept(),
             Effect::Settled(kind, outcome) => self.settle(kind, outcome, permit),
+            Effect::Limited(limit) => self.metrics.shared.exceeded(limit),
             Effect::Unreadable => {
                 self.metrics.accept();
                 self.metrics.lose(Lost::Decode);
@@ -153,6 +156,7 @@ impl HomeShard {
                 .await;
         };
         if self.scope.spawn("iq-answer", task).is_err() {
+            self.metrics.shared.exceeded(Limit::Tasks);
             let answer = Err(Condition::ResourceConstraint.into());
             self.todo.push_back(Todo::Replied(Replied {
                 request,

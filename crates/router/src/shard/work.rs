@@ -3,7 +3,7 @@
 use std::collections::hash_map::Entry;
 use std::sync::Arc;
 
-use rookery_delivery::Permit;
+use rookery_delivery::{Limit, Permit};
 use rookery_stanza::{BareJid, Condition};
 use rookery_storage::{AccountState, StoreError};
 
@@ -43,6 +43,7 @@ impl HomeShard {
         let (stanzas, bytes) = (config.waiting_stanzas, config.waiting_bytes);
         if input.may_be_refused() && !slot.waiting.has_room(&input, stanzas, bytes) {
             self.metrics.rejected.of(Queue::Account).increment();
+            self.metrics.shared.exceeded(Limit::Waiting);
             return self.refuse(input, Condition::ResourceConstraint, permit.as_ref());
         }
         slot.waiting.push_back((input, permit));
@@ -153,6 +154,7 @@ impl HomeShard {
                 .await;
         };
         if self.scope.spawn("account-write", task).is_err() {
+            self.metrics.shared.exceeded(Limit::Tasks);
             let written = Written {
                 account: account.clone(),
                 answers: Answers::default(),
@@ -221,6 +223,7 @@ impl HomeShard {
                 .await;
         };
         if let Err(error) = self.scope.spawn("account-load", task) {
+            self.metrics.shared.exceeded(Limit::Tasks);
             let state = Err(StoreError::Unavailable(error.to_string()));
             self.todo.push_back(Todo::Loaded(Loaded {
                 account: account.clone(),

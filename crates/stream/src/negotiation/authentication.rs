@@ -8,6 +8,7 @@ use rookery_xml::Element;
 use super::{Negotiation, State};
 use crate::effect::{Effect, SaslRequest};
 use crate::input::SaslReply;
+use crate::limit;
 use crate::sasl::{self, Initial, Request, SaslCondition};
 
 impl Negotiation {
@@ -45,7 +46,7 @@ impl Negotiation {
     ) {
         self.authentications += 1;
         if self.authentications > 1 + self.config.sasl_retries {
-            return self.fail_by_policy("too many authentications", now, effects);
+            return self.fail_by_policy(limit::TOO_MANY_AUTHENTICATIONS, now, effects);
         }
         if !self.offered.iter().any(|offered| *offered == mechanism) {
             // §6.5.4 where TLS may make it available, else §6.5.7.

@@ -10,6 +10,7 @@ use rookery_xml::{Element, XmlError};
 
 use super::{Negotiation, State, parse_error};
 use crate::effect::Effect;
+use crate::limit;
 use crate::refusal::stream_error;
 
 impl Negotiation {
@@ -54,7 +55,7 @@ impl Negotiation {
         self.binds += 1;
         if self.binds > 1 + self.config.bind_retries {
             // §7.7.3.
-            return self.fail_by_policy("too many requests to bind", now, effects);
+            return self.fail_by_policy(limit::TOO_MANY_BINDS, now, effects);
         }
         if request.kind != Kind::Iq(IqType::Set) {
             return refuse(&request, &Condition::BadRequest.into(), effects);

@@ -22,6 +22,7 @@ use crate::config::{Config, StartTls};
 use crate::effect::Effect;
 use crate::framing::{Frame, Framing};
 use crate::input::Input;
+use crate::limit;
 use crate::refusal::stream_error;
 use crate::service::{Service, TlsFacts};
 
@@ -157,7 +158,7 @@ impl Negotiation {
         self.framing.push(bytes);
         self.read(now, effects);
         if self.holds_too_much() {
-            self.fail_by_policy("too many bytes at this stage", now, effects);
+            self.fail_by_policy(limit::TOO_MANY_BYTES_AT_ONCE, now, effects);
         }
     }
 
@@ -280,7 +281,7 @@ impl Negotiation {
 
     fn frame(&mut self, frame: Frame, now: Instant, effects: &mut Vec<Effect>) {
         if self.account.is_none() && self.framing.taken() > self.config.max_bytes_before_auth {
-            self.fail_by_policy("too many bytes before authentication", now, effects);
+            self.fail_by_policy(limit::TOO_MANY_BYTES_BEFORE_AUTH, now, effects);
         }
         match (&self.state, frame) {
             (

@@ -1,5 +1,6 @@
 //! Roster get, set and push (RFC 6121 §2.1.3 to §2.6).
 
+use rookery_delivery::Limit;
 use rookery_stanza::{BareJid, Condition, IqType, Kind, PresenceType, Stanza, ns};
 use rookery_storage::{RosterItem, RosterUpdate};
 use rookery_xml::Element;
@@ -93,7 +94,7 @@ impl Account {
         if !known.as_ref().is_some_and(|item| item.listed)
             && self.roster.listed_count() >= scene.rules.config.roster_items
         {
-            return step.now().bounce(request, Condition::ResourceConstraint);
+            return step.now().over_limit(Limit::RosterItems, request);
         }
         let before = known.unwrap_or_else(|| blank(jid));
         let item = RosterItem {
@@ -107,7 +108,7 @@ impl Account {
             .text_bytes(&item.jid)
             .saturating_add(item::text_bytes(&item));
         if bytes > scene.rules.config.roster_bytes {
-            return step.now().bounce(request, Condition::ResourceConstraint);
+            return step.now().over_limit(Limit::RosterBytes, request);
         }
         let update = self.roster.put(&self.jid, item.clone(), true);
         let mut then = Effects::default();

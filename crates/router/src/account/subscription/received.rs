@@ -1,5 +1,6 @@
 //! What a contact does with a subscription (RFC 6121 §3.1.3, §3.1.6, §3.2.3, §3.3.3, §3.4.2).
 
+use rookery_delivery::Limit;
 use rookery_stanza::{BareJid, Condition, PresenceType, Stanza};
 use rookery_storage::RosterItem;
 
@@ -51,7 +52,7 @@ impl Account {
         if action == Action::Subscribe
             && self.roster.request_count() >= scene.rules.config.subscription_requests
         {
-            return step.now().bounce(stanza, Condition::ResourceConstraint);
+            return step.now().over_limit(Limit::SubscriptionRequests, stanza);
         }
         let mut after = moved(before.clone().unwrap_or_else(|| blank(contact)), row.state);
         if action == Action::Subscribe {

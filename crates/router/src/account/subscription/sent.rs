@@ -1,5 +1,6 @@
 //! What the user does with a subscription (RFC 6121 §3.1.2, §3.1.5, §3.2.2, §3.3.2, §3.4.2).
 
+use rookery_delivery::Limit;
 use rookery_stanza::{BareJid, Condition, Jid, PresenceType, Stanza};
 use rookery_storage::RosterItem;
 
@@ -34,7 +35,7 @@ impl Account {
         let after = after(before.clone(), contact, action, row);
         let newly_listed = after.listed && !before.as_ref().is_some_and(|item| item.listed);
         if newly_listed && self.roster.listed_count() >= scene.rules.config.roster_items {
-            return step.now().bounce(stanza, Condition::ResourceConstraint);
+            return step.now().over_limit(Limit::RosterItems, stanza);
         }
         let mut then = self.tell_contact(&stanza, &after.jid, state, row, scene);
         if before.as_ref().unwrap_or(&blank(after.jid.clone())) == &after {

@@ -538,7 +538,7 @@ impl World {
             Effect::Forget(session) => {
                 self.clients.retain(|_, client| client.session != session.0);
             }
-            Effect::Expire(_) | Effect::Online(_) => {}
+            Effect::Expire(_) | Effect::Online(_) | Effect::Limited(_) => {}
         }
     }
 
