@@ -4,6 +4,8 @@
 //! say what it carries ([`Content`]: the strongest of them counts), [`Row::of`] is the table, and hints
 //! (XEP-0334) change what the table says.
 
+use rookery_stanza::payload::carbon::PRIVATE;
+use rookery_stanza::payload::hint::Hint;
 use rookery_stanza::{Jid, Kind, MessageType, PayloadName, Stanza, ns};
 
 /// Whose copy of a message is judged.
@@ -113,7 +115,6 @@ struct Marks {
     store: bool,
 }
 
-const CARBONS: &str = "urn:xmpp:carbons:2";
 const MARKERS: &str = "urn:xmpp:chat-markers:0";
 const CALLS: &str = "urn:xmpp:jingle-message:0";
 const DIRECT_INVITATION: &str = "jabber:x:conference";
@@ -204,7 +205,7 @@ impl Content {
             (ns::CHAT_STATES, _) => Self::Momentary,
             ("urn:xmpp:rtt:0", "rtt") => Self::Momentary,
 
-            (ns::STANZA_ID | ns::DELAY | ns::HINTS | CARBONS | ROOM_USER, _) => Self::Nothing,
+            (ns::STANZA_ID | ns::DELAY | ns::HINTS | ns::CARBONS | ROOM_USER, _) => Self::Nothing,
             ("urn:xmpp:occupant-id:0", "occupant-id") => Self::Nothing,
             ("urn:xmpp:fallback:0", "fallback") => Self::Nothing,
             ("urn:xmpp:reply:0", "reply") => Self::Nothing,
@@ -242,12 +243,15 @@ impl Marks {
     }
 
     fn add(&mut self, namespace: &str, name: &str) {
+        match Hint::of(namespace, name) {
+            Some(Hint::NoCopy) => self.no_copy = true,
+            Some(Hint::NoStore) => self.no_store = true,
+            Some(Hint::NoPermanentStore) => self.no_permanent_store = true,
+            Some(Hint::Store) => self.store = true,
+            None => {}
+        }
         match (namespace, name) {
-            (ns::HINTS, "no-copy") => self.no_copy = true,
-            (ns::HINTS, "no-store") => self.no_store = true,
-            (ns::HINTS, "no-permanent-store") => self.no_permanent_store = true,
-            (ns::HINTS, "store") => self.store = true,
-            (CARBONS, "private") => self.private = true,
+            (ns::CARBONS, PRIVATE) => self.private = true,
             (ROOM_USER, "x") => self.room = true,
             (ns::RECEIPTS | ns::CHAT_STATES | MARKERS | DIRECT_INVITATION, _) => {
                 self.conversational = true;
@@ -268,6 +272,14 @@ impl Treatment {
         copies: Copies::No,
         push: Push::No,
     };
+
+    /// For an account or a host that does not archive: only what is owed is kept.
+    pub fn without_archive(self) -> Self {
+        Self {
+            archived: false,
+            ..self
+        }
+    }
 
     /// What becomes of a message on one side; [`NONE`](Self::NONE) for any other stanza.
     pub fn of(stanza: &Stanza, side: Side) -> Self {

@@ -1,10 +1,15 @@
 //! Archives of messages: what stands in them, and how they are asked.
 //!
-//! [`classification`] is the one table that says what becomes of a message: archived, kept for an account
-//! that is away, carbon-copied, pushed.
+//! * [`classification`]: the one table that says what becomes of a message: archived, kept for an account that is
+//!   away, carbon-copied, pushed;
+//! * [`query`]: how a query of an archive is answered (XEP-0313);
+//! * [`preferences`]: with whom an account's messages are archived (XEP-0441).
 //!
-//! This crate decides only. It does not know where messages are stored, and who is connected.
+//! This crate decides only. It does not know who is connected, and asks no log by itself.
 
 pub mod classification;
+pub mod preferences;
+pub mod query;
 
 pub use classification::{Content, Copies, Push, Side, Treatment};
+pub use query::ArchiveQuery;

@@ -10,7 +10,8 @@ use rookery_xml::Element;
 pub struct Forwarded {
     /// When whoever forwards it received it.
     pub delay: Option<Delay>,
-    /// The stanza as [`Stanza::write`] writes it: it is copied, not read.
+    /// The stanza as [`Stanza::write`] writes it: it is copied, not read. Nothing if it was removed from an archive
+    /// (XEP-0313 §3.2).
     pub stanza: Bytes,
 }
 
@@ -65,11 +66,12 @@ impl Forwarded {
             delay.to_element().write(ns::FORWARD, out);
         }
         let name_ends = |byte: &u8| matches!(byte, b' ' | b'/' | b'>');
-        let name = self.stanza.iter().position(name_ends);
-        let (tag, rest) = self.stanza.split_at(name.unwrap_or(0));
-        out.extend_from_slice(tag);
-        out.extend_from_slice(b" xmlns='jabber:client'");
-        out.extend_from_slice(rest);
+        if let Some(name) = self.stanza.iter().position(name_ends) {
+            let (tag, rest) = self.stanza.split_at(name);
+            out.extend_from_slice(tag);
+            out.extend_from_slice(b" xmlns='jabber:client'");
+            out.extend_from_slice(rest);
+        }
         out.extend_from_slice(b"</forwarded>");
     }
 
@@ -139,6 +141,18 @@ mod tests {
         let message = element.child("message", ns::CLIENT).unwrap();
         assert_eq!(message.attribute_ns("y", "urn:example:x"), Some("1"));
         assert!(message.child("z", "urn:example:x").is_some());
+    }
+
+    #[test]
+    fn what_was_removed_is_left_out_xep0313_s3_2() {
+        let removed = Forwarded {
+            delay: None,
+            stanza: Bytes::new(),
+        };
+        assert_eq!(
+            written(&removed),
+            "<forwarded xmlns='urn:xmpp:forward:0'></forwarded>"
+        );
     }
 
     #[test]
