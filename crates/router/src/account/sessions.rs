@@ -269,8 +269,6 @@ impl Sessions {
     pub(crate) fn add(&mut self, key: SessionKey) {
         // Most accounts have one, and room for more is not worth its memory.
         self.list.reserve_exact(1);
-        // Most accounts have one, and room for more is not worth its memory.
-        self.list.reserve_exact(1);
         self.list.push(Session::new(key));
     }
 
