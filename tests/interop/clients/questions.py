@@ -26,6 +26,7 @@ async def refused(request):
 
 async def scene():
     romeo, juliet = await curious("romeo").log_in(), await curious("juliet").log_in()
+    await romeo.plugin["xep_0115"].update_caps()
 
     info = (await romeo.plugin["xep_0030"].get_info(HOST))["disco_info"]
     identities = {(category, kind) for category, kind, _, _ in info["identities"]}

@@ -81,6 +81,10 @@ async fn logs_in_sees_a_contact_and_talks_both_ways() {
         .unwrap();
     romeo.until("What man art thou?");
 
+    // It was asked what it can do, and that is what it announced.
+    let verified = "rookery_capabilities_answers_total{outcome=\"verified\"}";
+    stage.server.until_metric(verified, 1.0).await.unwrap();
+
     romeo.write("/quit\r");
     let (status, output) = romeo.end();
     assert!(status.success(), "{output}");

@@ -8,8 +8,8 @@ use rookery_testkit::Server;
 use crate::process::Process;
 use crate::stage::Stage;
 
-/// Plays a scene of a script, on a server of its own.
-async fn play(script: &str, scene: &str) {
+/// Plays a scene of a script, on a server of its own, which is still there.
+async fn play(script: &str, scene: &str) -> Stage {
     let stage = Stage::set().await;
     let manifest = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut command = Command::new(python(manifest));
@@ -25,6 +25,7 @@ async fn play(script: &str, scene: &str) {
     let (status, output) = Process::start(&mut command).end();
     assert!(status.success(), "{output}\n{}", stage.server.log());
     assert!(output.contains("all went well"), "{output}");
+    stage
 }
 
 /// The interpreter of the environment that `.ci/setup test` makes, with slixmpp in it.
@@ -99,7 +100,10 @@ async fn hears_later_what_was_said_while_it_was_away() {
 
 #[tokio::test]
 async fn is_told_what_the_server_and_others_are_and_can_do() {
-    play("questions.py", "scene").await;
+    let stage = play("questions.py", "scene").await;
+    // And tells the server the same, which is what it had announced.
+    let verified = "rookery_capabilities_answers_total{outcome=\"verified\"}";
+    stage.server.until_metric(verified, 1.0).await.unwrap();
 }
 
 #[tokio::test]
