@@ -254,15 +254,20 @@ impl Buckets {
     /// Writes the counts down, added up; `unit` turns a value into the unit that is exposed.
     fn read(&self, into: &mut proto::Metric, unit: impl Fn(u64) -> f64) {
         let mut total = 0;
-        let mut buckets = Vec::with_capacity(self.counts.len());
-        let bounds = self.bounds.iter().map(|bound| unit(*bound));
-        for (bound, count) in bounds.chain([f64::INFINITY]).zip(&self.counts) {
-            total += count.load(Ordering::Relaxed);
+        let mut buckets = Vec::with_capacity(self.bounds.len());
+        let mut counts = self
+            .counts
+            .iter()
+            .map(|count| count.load(Ordering::Relaxed));
+        for (bound, count) in self.bounds.iter().zip(counts.by_ref()) {
+            total += count;
             let mut bucket = proto::Bucket::default();
             bucket.set_cumulative_count(total);
-            bucket.set_upper_bound(bound);
+            bucket.set_upper_bound(unit(*bound));
             buckets.push(bucket);
         }
+        // What is beyond all boundaries is in the total, from which the encoder makes the last bucket.
+        total += counts.sum::<u64>();
         let mut histogram = proto::Histogram::default();
         histogram.set_sample_count(total);
         histogram.set_sample_sum(unit(self.sum.load(Ordering::Relaxed)));
@@ -307,7 +312,7 @@ mod tests {
         for micros in [500, 501, 250_000, 11_000_000] {
             histogram.observe(Duration::from_micros(micros));
         }
-        assert_eq!(buckets(&histogram), [1, 2, 2, 2, 2, 2, 2, 2, 3, 3, 3, 3, 4]);
+        assert_eq!(buckets(&histogram), [1, 2, 2, 2, 2, 2, 2, 2, 3, 3, 3, 3]);
         assert_eq!(histogram.count(), 4);
         let sizes = Sizes::zero();
         sizes.observe([0, 64, 65, usize::MAX]);

@@ -381,4 +381,23 @@ mod tests {
         assert_eq!(registry.descriptions().len(), 1);
         assert!(registry.render().contains("rookery_good_total 1\n"));
     }
+
+    #[test]
+    fn a_histogram_ends_with_a_bucket_for_everything() {
+        let registry = Registry::new();
+        let histogram = registry.histogram("wait_seconds", "How long?");
+        histogram.observe(std::time::Duration::from_millis(20));
+        histogram.observe(std::time::Duration::from_secs(60));
+        let text = registry.render();
+        for line in [
+            "rookery_wait_seconds_bucket{le=\"0.01\"} 0\n",
+            "rookery_wait_seconds_bucket{le=\"0.025\"} 1\n",
+            "rookery_wait_seconds_bucket{le=\"10\"} 1\n",
+            "rookery_wait_seconds_bucket{le=\"+Inf\"} 2\n",
+            "rookery_wait_seconds_sum 60.02\n",
+            "rookery_wait_seconds_count 2\n",
+        ] {
+            assert!(text.contains(line), "{line} is not in {text}");
+        }
+    }
 }
