@@ -27,8 +27,6 @@ const RETRY: Duration = Duration::from_millis(20);
 /// of its port. What the home delivered in between goes back to the home.
 pub struct SessionActor {
     session: Session,
-    // What it asks the home for when it starts.
-    wanted: Option<Wanted>,
     homes: Arc<dyn Homes>,
     connection: Recipient<ToConnection>,
     budget: Arc<Budget>,
@@ -111,17 +109,19 @@ impl SessionActor {
         budget: Arc<Budget>,
         metrics: Arc<Metrics>,
     ) -> Addr<Self> {
-        Self {
-            session,
-            wanted: Some(wanted),
-            homes,
-            connection,
-            budget,
-            metrics,
-            closed: false,
-            late: Vec::new(),
-        }
-        .start()
+        Self::create(|ctx| {
+            let actor = Self {
+                session,
+                homes,
+                connection,
+                budget,
+                metrics,
+                closed: false,
+                late: Vec::new(),
+            };
+            actor.bind(wanted, ctx);
+            actor
+        })
     }
 
     /// Which session it is.
@@ -130,10 +130,8 @@ impl SessionActor {
     }
 
     /// Asks the home for the resource.
-    fn bind(&mut self, ctx: &mut Context<Self>) {
-        let Some(Wanted { account, resource }) = self.wanted.take() else {
-            return;
-        };
+    fn bind(&self, wanted: Wanted, ctx: &mut Context<Self>) {
+        let Wanted { account, resource } = wanted;
         let (budget, metrics) = (Arc::clone(&self.budget), Arc::clone(&self.metrics));
         let request = BindRequest {
             account,
@@ -243,7 +241,6 @@ impl Actor for SessionActor {
 
     fn started(&mut self, ctx: &mut Self::Context) {
         ctx.set_mailbox_capacity(MAILBOX);
-        self.bind(ctx);
     }
 }
 

@@ -1,19 +1,14 @@
 //! The pure core of a session: what becomes of a stanza that the client sends.
 
 use rookery_delivery::{SessionId, SessionKey};
-use rookery_stanza::{BareJid, Jid, Kind, PresenceType, Stanza};
+use rookery_stanza::{Jid, Kind, PresenceType, Stanza};
 
 /// A session's state. It knows no clock, no connection and no home.
 #[derive(Debug)]
 pub struct Session {
     id: SessionId,
-    bound: Option<Addresses>,
-}
-
-#[derive(Debug)]
-struct Addresses {
-    full: Jid,
-    bare: BareJid,
+    /// The full JID that is bound.
+    bound: Option<Jid>,
 }
 
 /// A stanza as it leaves the session towards the home of the account.
@@ -35,10 +30,7 @@ impl Session {
 
     /// The home has bound `jid` to this session.
     pub fn bind(&mut self, jid: Jid) {
-        self.bound = Some(Addresses {
-            bare: jid.bare(),
-            full: jid,
-        });
+        self.bound = Some(jid);
     }
 
     /// Which session it is.
@@ -48,9 +40,8 @@ impl Session {
 
     /// The binding, once there is one.
     pub fn key(&self) -> Option<SessionKey> {
-        let bound = self.bound.as_ref()?;
         Some(SessionKey {
-            jid: bound.full.clone(),
+            jid: self.bound.clone()?,
             id: self.id,
         })
     }
@@ -62,26 +53,22 @@ impl Session {
         let spoofed = stanza
             .from
             .as_ref()
-            .is_some_and(|from| from.bare() != bound.bare);
-        stanza.from = Some(bound.sender(stanza.kind));
+            .is_some_and(|from| from.bare_str() != bound.bare_str());
+        stanza.from = Some(sender(bound, stanza.kind));
         Some(Outbound { stanza, spoofed })
     }
 }
 
-// === impl Addresses ===
-
-impl Addresses {
-    /// The full JID; the bare JID for stanzas that manage subscriptions (RFC 6120 §8.1.2.1, RFC 6121 §3).
-    fn sender(&self, kind: Kind) -> Jid {
-        match kind {
-            Kind::Presence(
-                PresenceType::Subscribe
-                | PresenceType::Subscribed
-                | PresenceType::Unsubscribe
-                | PresenceType::Unsubscribed,
-            ) => self.bare.to_jid(),
-            Kind::Message(_) | Kind::Presence(_) | Kind::Iq(_) => self.full.clone(),
-        }
+/// The full JID; the bare JID for stanzas that manage subscriptions (RFC 6120 §8.1.2.1, RFC 6121 §3).
+fn sender(bound: &Jid, kind: Kind) -> Jid {
+    match kind {
+        Kind::Presence(
+            PresenceType::Subscribe
+            | PresenceType::Subscribed
+            | PresenceType::Unsubscribe
+            | PresenceType::Unsubscribed,
+        ) => bound.bare().into(),
+        Kind::Message(_) | Kind::Presence(_) | Kind::Iq(_) => bound.clone(),
     }
 }
 
