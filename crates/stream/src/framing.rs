@@ -74,6 +74,11 @@ impl Framing {
         self.scanner = Scanner::new(limits);
     }
 
+    /// The limits that hold at present.
+    pub fn limits(&self) -> &Limits {
+        self.scanner.limits()
+    }
+
     /// Bytes that wait for the rest of their frame, or to be asked for.
     pub fn buffered(&self) -> usize {
         self.buffer.len()

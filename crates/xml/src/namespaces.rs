@@ -18,7 +18,7 @@ pub(crate) const XMLNS_NAMESPACE: &str = "http://www.w3.org/2000/xmlns/";
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct StreamNamespaces {
     default: Box<str>,
-    prefixes: Vec<(Box<str>, Box<str>)>,
+    prefixes: Box<[(Box<str>, Box<str>)]>,
 }
 
 /// The bindings in scope while one stanza is read.
@@ -50,7 +50,7 @@ impl StreamNamespaces {
     pub fn with_default(namespace: &str) -> Self {
         Self {
             default: namespace.into(),
-            prefixes: Vec::new(),
+            prefixes: Box::default(),
         }
     }
 
@@ -58,7 +58,9 @@ impl StreamNamespaces {
     /// the prefix is not checked.
     #[must_use]
     pub fn and_prefix(mut self, prefix: &str, namespace: &str) -> Self {
-        self.prefixes.push((prefix.into(), namespace.into()));
+        let mut prefixes = self.prefixes.into_vec();
+        prefixes.push((prefix.into(), namespace.into()));
+        self.prefixes = prefixes.into_boxed_slice();
         self
     }
 
@@ -182,16 +184,20 @@ impl<'a> Scope<'a> {
 
     /// What is declared now, as the start of every stanza's scope.
     pub(crate) fn into_stream(self) -> StreamNamespaces {
-        let mut stream = StreamNamespaces::default();
+        let mut default = Box::default();
+        let mut prefixes = Vec::new();
         for binding in self.bindings {
             let namespace = binding.namespace.into_owned().into_boxed_str();
             if binding.prefix.is_empty() {
-                stream.default = namespace;
+                default = namespace;
             } else {
-                stream.prefixes.push((binding.prefix.into(), namespace));
+                prefixes.push((binding.prefix.into(), namespace));
             }
         }
-        stream
+        StreamNamespaces {
+            default,
+            prefixes: prefixes.into_boxed_slice(),
+        }
     }
 }
 

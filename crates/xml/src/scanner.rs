@@ -112,6 +112,11 @@ impl Scanner {
         *self = Self::new(&self.limits);
     }
 
+    /// The limits that hold at present.
+    pub fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
     /// Other limits from here on, as when a peer has proved who it is.
     pub fn set_limits(&mut self, limits: &Limits) {
         self.limits = *limits;

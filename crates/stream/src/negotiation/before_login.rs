@@ -56,7 +56,7 @@ impl Negotiation {
             return None;
         };
         let is_host = |to: &Jid| to.is_bare() && to.as_str() == stream.host;
-        let tls = self.tls.as_ref();
+        let tls = self.tls();
         let is_taken = matches!(self.state, State::Features)
             && request.from.is_none()
             && request.to.as_ref().is_none_or(is_host)

@@ -20,7 +20,7 @@ impl Negotiation {
         let Some(stream) = &self.stream else {
             return self.fail(StreamCondition::NotAuthorized.into(), now, effects);
         };
-        let stanza = match Stanza::parse(bytes, &stream.namespaces, &self.limits) {
+        let stanza = match Stanza::parse(bytes, &stream.namespaces, self.framing.limits()) {
             Ok(stanza) => stanza,
             Err(ParseError::Stanza(_)) => {
                 return self.fail(StreamCondition::NotAuthorized.into(), now, effects);

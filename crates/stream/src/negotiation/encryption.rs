@@ -43,7 +43,7 @@ impl Negotiation {
     /// The handshake is done: a new stream begins, and nothing that was said before counts (§5.4.3.3).
     pub(super) fn tls_established(&mut self, facts: TlsFacts) {
         if matches!(self.state, State::Handshake) {
-            self.tls = Some(facts);
+            self.tls = Some(Box::new(facts));
             self.state = State::Header;
         }
     }
@@ -52,8 +52,8 @@ impl Negotiation {
     pub(super) fn forget_stream(&mut self) {
         self.stream = None;
         self.offered = Vec::new();
-        self.limits = self.config.limits(self.account.is_some());
-        self.framing.restart(&self.limits);
+        let limits = self.config.limits(self.account.is_some());
+        self.framing.restart(&limits);
     }
 }
 

@@ -15,7 +15,7 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use rookery_stanza::{BareJid, Condition, ParseError, Stanza, StreamCondition, StreamError, ns};
-use rookery_xml::{Element, Limits, StreamNamespaces};
+use rookery_xml::{Element, StreamNamespaces};
 
 use self::binding::refuse;
 use crate::config::{Config, StartTls};
@@ -48,12 +48,11 @@ pub struct Negotiation {
     config: Arc<Config>,
     service: Arc<dyn Service>,
     security: Security,
+    /// Cuts the input, and has the limits that hold at present.
     framing: Framing,
-    /// What the framing and the readers accept at present.
-    limits: Limits,
     state: State,
     /// What is known of TLS, once it is there.
-    tls: Option<TlsFacts>,
+    tls: Option<Box<TlsFacts>>,
     /// The stream that was opened last, until it is replaced by another one (§4.3.3).
     stream: Option<OpenStream>,
     /// The mechanisms that were offered on this stream.
@@ -122,10 +121,8 @@ impl Negotiation {
         security: Security,
         now: Instant,
     ) -> Self {
-        let limits = config.limits(false);
         Self {
-            framing: Framing::new(&limits),
-            limits,
+            framing: Framing::new(&config.limits(false)),
             state: match security {
                 Security::StartTls(_) => State::Header,
                 Security::DirectTls => State::Handshake,
@@ -221,7 +218,7 @@ impl Negotiation {
 
     /// What is known of the TLS session, once there is one.
     pub fn tls(&self) -> Option<&TlsFacts> {
-        self.tls.as_ref()
+        self.tls.as_deref()
     }
 
     /// Whether stanzas are exchanged.
@@ -310,7 +307,7 @@ impl Negotiation {
         if has_prefix(&bytes) {
             return self.element(bytes, now, effects);
         }
-        match Stanza::parse(bytes.clone(), &stream.namespaces, &self.limits) {
+        match Stanza::parse(bytes.clone(), &stream.namespaces, self.framing.limits()) {
             Ok(mut stanza) => {
                 if stanza.lang.is_none() {
                     stanza.lang.clone_from(&stream.lang);
@@ -339,7 +336,7 @@ impl Negotiation {
             .stream
             .as_ref()
             .map_or(&none, |stream| &stream.namespaces);
-        let element = match Element::parse(&bytes, namespaces, &self.limits) {
+        let element = match Element::parse(&bytes, namespaces, self.framing.limits()) {
             Ok(element) => element,
             Err(refused) => return self.fail(stream_error(refused), now, effects),
         };

@@ -16,7 +16,7 @@ use crate::service::Stage;
 impl Negotiation {
     /// Answers the client's header with ours, and then with features or an error (§4.9.1.2).
     pub(super) fn open(&mut self, header: &[u8], now: Instant, effects: &mut Vec<Effect>) {
-        let header = match read_header(header, &self.limits) {
+        let header = match read_header(header, self.framing.limits()) {
             Ok(header) => header,
             Err(refused) => return self.fail(stream_error(refused), now, effects),
         };
@@ -79,7 +79,7 @@ impl Negotiation {
             Addressed::Host(_) | Addressed::Malformed => Err(StreamCondition::HostUnknown),
             Addressed::Nobody => {
                 let authenticated = self.account.as_ref().map(BareJid::domain);
-                let named = || self.tls.as_ref().and_then(|tls| tls.server_name.as_deref());
+                let named = || self.tls().and_then(|tls| tls.server_name.as_deref());
                 let host = authenticated
                     .or_else(|| named().filter(|name| self.service.serves(name)))
                     .unwrap_or_else(|| self.service.default_host());
@@ -110,10 +110,7 @@ impl Negotiation {
         if self.account.is_some() {
             list.push(features::bind());
             list.push(features::limits(&self.config, true));
-            list.extend(
-                self.service
-                    .features(host, Stage::Binding, self.tls.as_ref()),
-            );
+            list.extend(self.service.features(host, Stage::Binding, self.tls()));
         } else {
             let starttls = self.offered_starttls();
             if let Some(starttls) = starttls {
@@ -121,14 +118,14 @@ impl Negotiation {
             }
             // §5.3.1: where TLS is mandatory, nothing else is offered beside it.
             if starttls != Some(StartTls::Required) {
-                let mut offer = self.service.mechanisms(host, self.tls.as_ref());
+                let mut offer = self.service.mechanisms(host, self.tls());
                 if self.tls.is_none() {
                     // RFC 4616 §4: a password in the clear needs a protected stream.
                     offer.names.retain(|name| name != "PLAIN");
                 }
                 list.extend(features::mechanisms(&offer));
                 list.push(features::limits(&self.config, false));
-                let tls = self.tls.as_ref();
+                let tls = self.tls();
                 list.extend(self.service.features(host, Stage::Authentication, tls));
                 self.offered = offer.names;
             }
