@@ -16,9 +16,9 @@ const TIMELY: Duration = Duration::from_secs(5);
 pub(crate) struct Company {
     /// With its settings as they are shipped.
     pub(crate) server: Server,
-    /// With timeouts of a second or two.
+    /// With little patience.
     pub(crate) hurried: Server,
-    /// With little room for what clients want to keep; anybody may make an account.
+    /// With little room for everything; anybody may make an account.
     pub(crate) frugal: Server,
 }
 
@@ -38,10 +38,10 @@ impl Company {
             ..Options::default()
         };
         let hurried = "failures_per_address = 3\n[limits]\nunauthenticated_per_address = 20\n[stream]\n\
-                       negotiation_timeout_seconds = 2\nclose_timeout_seconds = 1\n\
-                       [session]\nmax_outgoing_bytes = 262144\n[router]\nsessions_per_account = 5\n\
-                       roster_items = 20\nsubscription_requests = 3\noffline_messages = 3\n";
-        let frugal = "[router]\nroster_bytes = 2000\n[features]\nbytes_per_account = 20000\n\
+                       negotiation_timeout_seconds = 4\nclose_timeout_seconds = 1\n";
+        let frugal = "[session]\nmax_outgoing_bytes = 262144\n[router]\nsessions_per_account = 5\n\
+                      roster_items = 20\nroster_bytes = 2000\nsubscription_requests = 3\n\
+                      offline_messages = 3\n[features]\nbytes_per_account = 20000\n\
                       [features.vcard]\nmax_bytes = 4096\n[features.private_storage]\n\
                       max_element_bytes = 4096\nmax_elements = 10\n[features.blocking]\n\
                       max_items = 20\n[features.registration]\naccounts_per_address = 2\n\

@@ -52,7 +52,7 @@ async fn theme(company: &Company, number: usize, rows: &[Row]) -> Vec<String> {
     let mut failures = Vec::new();
     let name = rows.first().map_or("", |row| row.theme);
     let mut witnesses = Vec::new();
-    for server in company.servers() {
+    for server in [&company.server, &company.frugal] {
         witnesses.push(Witness::arrive(server, &format!("witness-{name}")).await);
     }
     let (acts, rows): (Vec<_>, Vec<_>) = rows
@@ -99,6 +99,8 @@ async fn each_hostile_input_gets_what_the_standard_names_and_others_are_served()
         failures.join("\n")
     );
     for server in company.servers() {
+        let mut witness = Witness::arrive(server, "friend").await;
+        assert_eq!(witness.is_served().await, Ok(()));
         assert_eq!(
             server.metric("rookery_panics_total").await.unwrap(),
             Some(0.0)

@@ -57,7 +57,7 @@ async fn kept(client: &mut Client, payload: &str) -> Result<usize, Box<dyn Error
 
 /// One that is too large is refused, and the one before it stays; many that are not follow each other.
 pub(super) async fn a_vcard_has_so_many_bytes(company: &Company, source: IpAddr) -> Verdict {
-    let mut client = bound(&company.frugal, source, "items").await?;
+    let mut client = bound(&company.frugal, source, "vcards").await?;
     comes_to(&mut client, &vcard(VCARD_BYTES / 2), "result").await?;
     for bytes in [VCARD_BYTES, 10 * VCARD_BYTES, 50 * VCARD_BYTES] {
         comes_to(&mut client, &vcard(bytes), "not-acceptable").await?;
@@ -83,7 +83,7 @@ pub(super) async fn a_vcard_has_so_many_bytes(company: &Company, source: IpAddr)
 }
 
 pub(super) async fn private_elements_have_a_number(company: &Company, source: IpAddr) -> Verdict {
-    let mut client = bound(&company.frugal, source, "crowd").await?;
+    let mut client = bound(&company.frugal, source, "elements").await?;
     for number in 0..ELEMENTS + 3 {
         let wanted = if number < ELEMENTS {
             "result"
@@ -99,7 +99,7 @@ pub(super) async fn private_elements_have_a_number(company: &Company, source: Ip
 
 /// All that is kept for an account is counted together. Who is full may still take away, and nobody else is.
 pub(super) async fn an_account_keeps_so_many_bytes(company: &Company, source: IpAddr) -> Verdict {
-    let mut client = bound(&company.frugal, source, "writer").await?;
+    let mut client = bound(&company.frugal, source, "hoarder").await?;
     let mut number = 0;
     loop {
         let outcome = set(&mut client, &element(&format!("e{number}"), 3000)).await?;
@@ -115,7 +115,7 @@ pub(super) async fn an_account_keeps_so_many_bytes(company: &Company, source: Ip
     comes_to(&mut client, &vcard(3000), "result").await?;
     let bytes = kept(&mut client, &element("e1", 0)).await?;
     check(bytes == 3000, format!("{bytes} bytes are left of another"))?;
-    let mut other = bound(&company.frugal, source, "asker").await?;
+    let mut other = bound(&company.frugal, source, "modest").await?;
     comes_to(&mut other, &vcard(3000), "result").await
 }
 
@@ -124,7 +124,7 @@ pub(super) async fn an_element_is_told_once_however_often_asked(
     company: &Company,
     source: IpAddr,
 ) -> Verdict {
-    let mut client = bound(&company.frugal, source, "away").await?;
+    let mut client = bound(&company.frugal, source, "repeater").await?;
     comes_to(&mut client, &element("a", 3000), "result").await?;
     let names = "<a xmlns='urn:x'/><b xmlns='urn:x'/>".repeat(5000);
     let get =
@@ -144,7 +144,7 @@ pub(super) async fn an_element_is_told_once_however_often_asked(
 }
 
 pub(super) async fn a_block_list_has_so_many_items(company: &Company, source: IpAddr) -> Verdict {
-    let mut client = bound(&company.frugal, source, "silent").await?;
+    let mut client = bound(&company.frugal, source, "blocker").await?;
     let block =
         |name: &str| format!("<block xmlns='urn:xmpp:blocking'><item jid='{name}'/></block>");
     for number in 0..BLOCKED {
@@ -189,7 +189,7 @@ pub(super) async fn a_block_list_has_so_many_items(company: &Company, source: Ip
 }
 
 pub(super) async fn a_roster_has_so_many_bytes(company: &Company, source: IpAddr) -> Verdict {
-    let mut client = bound(&company.frugal, source, "storm").await?;
+    let mut client = bound(&company.frugal, source, "namer").await?;
     let name = "x".repeat(500);
     let item = |number| {
         let jid = format!("contact{number}@localhost");

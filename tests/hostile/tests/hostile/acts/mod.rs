@@ -116,7 +116,9 @@ pub(crate) const ACTS: &[(&str, Act)] = acts! {
 pub(crate) fn accounts() -> Vec<String> {
     let names = [
         "crowd", "silent", "asker", "items", "asked", "away", "writer", "slow", "flooder",
-        "greedy", "storm", "patient", "known", "friend", "bound", "torrent",
+        "greedy", "storm", "patient", "known", "friend", "bound", "torrent", "vcards", "elements",
+        "hoarder", "modest", "repeater", "blocker", "namer", "suitor0", "suitor1", "suitor2",
+        "suitor3", "suitor4",
     ];
     names.map(str::to_owned).to_vec()
 }
