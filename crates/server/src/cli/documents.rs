@@ -22,7 +22,8 @@ const METRICS_HEAD: &str = "\
 This page is printed by `rookery metrics reference`; do not edit it. `rookery metrics list --format json` prints
 the same for programs. The metrics are read from `/metrics` of `[listener.ops]`, in the text format of Prometheus.
 Every series exists, at zero, from the start; no label holds an address, a name of an account or anything else
-that comes from outside.
+that comes from outside. A label without values here has those of the build or the configuration: at most 32 hosts,
+and `other`.
 
 | metric | type | labels | answers |
 |---|---|---|---|
