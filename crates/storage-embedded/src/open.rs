@@ -193,8 +193,10 @@ fn check(path: &Path, connection: &Connection) -> Result<(), OpenError> {
         );
         return Ok(());
     }
+    // Every page is read once, so that none is worth keeping.
     let finding: String = connection
-        .query_row("PRAGMA quick_check(1)", [], |row| row.get(0))
+        .pragma_update(None, "cache_size", -READER_CACHE)
+        .and_then(|()| connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0)))
         .map_err(|error| OpenError::from_sqlite(path, "checking it", error))?;
     if finding == "ok" {
         return Ok(());

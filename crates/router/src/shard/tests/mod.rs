@@ -3,6 +3,7 @@
 mod net;
 mod store;
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use rookery_delivery::{Close, Credit, Homes, Overloaded};
@@ -364,4 +365,13 @@ fn a_client_that_went_while_it_waited_to_bind_holds_no_resource() {
         net.connect(&account, "other").await;
         assert_eq!(net.router.sessions().await, 1);
     });
+}
+
+#[test]
+fn a_map_gives_memory_back_when_a_crowd_has_gone() {
+    let mut map: HashMap<usize, usize> = (0..10_000).map(|number| (number, number)).collect();
+    map.retain(|number, _| *number < 10);
+    super::give_back(&mut map);
+    assert!(map.capacity() < 100, "{}", map.capacity());
+    assert_eq!(map.len(), 10);
 }
