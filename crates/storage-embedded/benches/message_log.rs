@@ -174,7 +174,8 @@ impl Spent {
 /// Has this many callers append one message after the other.
 async fn closed(at_once: usize, time: Duration, append: impl AsyncFn()) -> Measured {
     let before = Spent::until_now();
-    let delays = RefCell::new(Histogram::<u64>::new(3).expect("a histogram"));
+    let delays =
+        RefCell::new(Histogram::<u64>::new_with_bounds(1, 60_000_000, 3).expect("a histogram"));
     let started = Instant::now();
     let caller = async || {
         while started.elapsed() < time {
@@ -197,7 +198,9 @@ async fn closed(at_once: usize, time: Duration, append: impl AsyncFn()) -> Measu
 /// Appends at a steady rate, whatever becomes of those before. Delays count from when each was due.
 async fn steady(rate: u64, time: Duration, append: impl AsyncFn() + 'static) -> Measured {
     let before = Spent::until_now();
-    let delays = Rc::new(RefCell::new(Histogram::<u64>::new(3).expect("a histogram")));
+    let delays = Rc::new(RefCell::new(
+        Histogram::<u64>::new_with_bounds(1, 60_000_000, 3).expect("a histogram"),
+    ));
     let append = Rc::new(append);
     let started = Instant::now();
     let tasks = tokio::task::LocalSet::new();
@@ -437,7 +440,7 @@ fn queries(rows: u64, middle: Option<RowId>) -> [(&'static str, PageQuery); 9] {
 }
 
 async fn measure_page(log: &EmbeddedLog, what: &str, query: PageQuery) {
-    let mut delays = Histogram::<u64>::new(3).expect("a histogram");
+    let mut delays = Histogram::<u64>::new_with_bounds(1, 60_000_000, 3).expect("a histogram");
     let mut found = 0;
     for _ in 0..500 {
         let asked = Instant::now();

@@ -2,27 +2,59 @@
 
 #![cfg(test)]
 
+use std::fs;
+use std::num::{NonZeroU32, NonZeroUsize};
 use std::ops::Deref;
+use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
-use rookery_storage_embedded::{EmbeddedLog, LogConfig};
+use futures_util::future::join_all;
+use rookery_stanza::{BareJid, Jid};
+use rookery_storage::StoreError;
+use rookery_storage::message_log::{
+    Appended, Filter, IngressId, MessageLog, NewMessage, NewRow, Opened, Page, PageQuery, Paged,
+    Purpose, Retention, Row, RowId, Tail,
+};
+use rookery_storage_embedded::{EmbeddedLog, LogConfig, OpenError};
 use rookery_telemetry::Registry;
 use tempfile::TempDir;
+
+/// When the first message is received.
+const START: u64 = 1_700_000_000_000;
+/// An hour, in milliseconds.
+const HOUR: u64 = 60 * 60 * 1000;
 
 /// A log with the folder that it lives in.
 struct Lodging {
     log: Arc<EmbeddedLog>,
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 impl Lodging {
-    fn open() -> Self {
+    fn open(config: &LogConfig) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let log = EmbeddedLog::open(folder.path(), &LogConfig::default(), &Registry::new());
-        Self {
-            log: log.unwrap(),
-            _folder: folder,
-        }
+        let log = open(folder.path(), config).unwrap();
+        Self { log, folder }
+    }
+
+    /// Closes the log, does something to its files, and opens it again.
+    async fn reopen(&mut self, meanwhile: impl FnOnce(&Path)) {
+        self.log.close().await;
+        meanwhile(self.folder.path());
+        self.log = open(self.folder.path(), &LogConfig::default()).unwrap();
+    }
+
+    fn segments(&self) -> Vec<u64> {
+        let entries = fs::read_dir(self.folder.path()).unwrap();
+        let names = entries.filter_map(|entry| entry.unwrap().file_name().into_string().ok());
+        let number = |name: String| {
+            let number = name.strip_prefix("messages-")?.strip_suffix(".log")?;
+            number.parse().ok()
+        };
+        let mut numbers: Vec<u64> = names.filter_map(number).collect();
+        numbers.sort_unstable();
+        numbers
     }
 }
 
@@ -34,4 +66,255 @@ impl Deref for Lodging {
     }
 }
 
-rookery_storage::message_log_suite!(async || Lodging::open());
+rookery_storage::message_log_suite!(async || Lodging::open(&LogConfig::default()));
+
+fn open(folder: &Path, config: &LogConfig) -> Result<Arc<EmbeddedLog>, OpenError> {
+    EmbeddedLog::open(folder, config, &Registry::new())
+}
+
+fn small_segments() -> LogConfig {
+    LogConfig {
+        segment_bytes: NonZeroU32::new(64 << 10).unwrap(),
+        ..LogConfig::default()
+    }
+}
+
+fn romeo() -> BareJid {
+    BareJid::parse("romeo@montague.example").unwrap()
+}
+
+fn message(mark: u64, purpose: Purpose) -> NewMessage {
+    NewMessage {
+        ingress: IngressId {
+            session: 1,
+            count: mark,
+        },
+        received: START + mark,
+        payload: format!("{mark:0>1000}").into(),
+        rows: vec![NewRow {
+            account: romeo(),
+            epoch: 0,
+            with: Jid::parse("juliet@capulet.example/balcony").unwrap(),
+            purpose,
+        }],
+    }
+}
+
+async fn add(log: &EmbeddedLog, mark: u64, purpose: Purpose) -> RowId {
+    let appended = log.append(vec![message(mark, purpose)]).await.unwrap();
+    let [Appended::At(id)] = appended.as_slice() else {
+        panic!("not appended: {appended:?}");
+    };
+    *id
+}
+
+async fn fill(log: &EmbeddedLog, marks: std::ops::Range<u64>) -> Vec<RowId> {
+    let mut ids = Vec::new();
+    let messages = marks.map(|mark| message(mark, Purpose::Archive));
+    let messages: Vec<NewMessage> = messages.collect();
+    // What is appended at once lies in one segment.
+    for some in messages.chunks(20) {
+        for appended in log.append(some.to_vec()).await.unwrap() {
+            match appended {
+                Appended::At(id) => ids.push(id),
+                other => panic!("not appended: {other:?}"),
+            }
+        }
+    }
+    ids
+}
+
+async fn archive(log: &EmbeddedLog) -> Vec<Row> {
+    let query = PageQuery {
+        limit: 1_000_000,
+        ..PageQuery::default()
+    };
+    match log.page(&romeo(), query).await.unwrap() {
+        Paged::Page(Page { rows, .. }) => rows,
+        Paged::NoSuchRow(id) => panic!("no row {id}"),
+    }
+}
+
+fn ids(rows: &[Row]) -> Vec<RowId> {
+    rows.iter().map(|row| row.id).collect()
+}
+
+#[tokio::test]
+async fn a_log_that_is_opened_again_is_what_it_was() {
+    let mut log = Lodging::open(&LogConfig::default());
+    let both = Purpose::Both(vec!["balcony".to_owned()]);
+    let archived = fill(&log, 0..100).await;
+    let waiting = add(&log, 100, both.clone()).await;
+    let had = add(&log, 101, both).await;
+    log.confirm(&romeo(), vec![had]).await.unwrap();
+    log.replace(&romeo(), archived[5], "a tombstone".into())
+        .await
+        .unwrap();
+    log.open(&romeo(), 7).await.unwrap();
+    let before = archive(&log).await;
+    log.reopen(|_| ()).await;
+
+    assert_eq!(archive(&log).await, before);
+    assert_eq!(before[5].payload, "a tombstone");
+    let owed = log.read_owed(&romeo(), None, 10).await.unwrap();
+    assert_eq!(ids(&owed), [waiting]);
+    let again = log
+        .append(vec![message(3, Purpose::Archive)])
+        .await
+        .unwrap();
+    assert_eq!(again, [Appended::Fenced { epoch: 7 }]);
+    let tail = Tail {
+        last: Some(had),
+        owed: 1,
+    };
+    assert_eq!(log.open(&romeo(), 7).await, Ok(Opened::Home(tail)));
+    let mut again = message(3, Purpose::Archive);
+    again.rows[0].epoch = 7;
+    let again = log.append(vec![again]).await.unwrap();
+    assert_eq!(again, [Appended::Repeat(archived[3])]);
+}
+
+#[tokio::test]
+async fn an_index_that_is_gone_is_made_again_from_the_log() {
+    let mut log = Lodging::open(&small_segments());
+    fill(&log, 0..500).await;
+    let had = add(&log, 500, Purpose::Both(Vec::new())).await;
+    log.confirm(&romeo(), vec![had]).await.unwrap();
+    let before = archive(&log).await;
+    assert!(log.segments().len() > 5);
+    log.reopen(|folder| {
+        for name in ["messages.db", "messages.db-wal", "messages.db-shm"] {
+            drop(fs::remove_file(folder.join(name)));
+        }
+    })
+    .await;
+    assert_eq!(archive(&log).await, before);
+    assert_eq!(log.read_owed(&romeo(), None, 10).await, Ok(Vec::new()));
+}
+
+#[tokio::test]
+async fn a_segment_that_is_missing_is_named_at_the_start() {
+    let log = Lodging::open(&LogConfig::default());
+    fill(&log, 0..10).await;
+    log.close().await;
+    fs::remove_file(log.folder.path().join("messages-0000000001.log")).unwrap();
+    let error = open(log.folder.path(), &LogConfig::default()).unwrap_err();
+    assert!(
+        error
+            .to_string()
+            .contains("messages-0000000001.log is missing"),
+        "{error}"
+    );
+}
+
+#[tokio::test]
+async fn a_log_is_open_once() {
+    let log = Lodging::open(&LogConfig::default());
+    let error = open(log.folder.path(), &LogConfig::default()).unwrap_err();
+    assert!(matches!(error, OpenError::InUse { .. }), "{error}");
+    log.close().await;
+    open(log.folder.path(), &LogConfig::default()).unwrap();
+}
+
+#[tokio::test]
+async fn a_closed_log_refuses_what_comes_later() {
+    let log = Lodging::open(&LogConfig::default());
+    log.close().await;
+    log.close().await;
+    let closed = |error| matches!(error, StoreError::Unavailable(_));
+    let append = log.append(vec![message(0, Purpose::Archive)]).await;
+    assert!(append.is_err_and(closed));
+    assert!(log.span(&romeo()).await.is_err_and(closed));
+}
+
+#[tokio::test]
+async fn who_finds_no_room_waits_and_nobody_overtakes() {
+    let config = LogConfig {
+        queue: NonZeroUsize::new(3).unwrap(),
+        queue_bytes: NonZeroU32::new(2000).unwrap(),
+        batch: NonZeroUsize::new(2).unwrap(),
+        ..LogConfig::default()
+    };
+    let log = Lodging::open(&config);
+    // Most take more than half of the room; some take more than there is.
+    let message = |mark: u64| {
+        let mut message = message(mark, Purpose::Archive);
+        message.payload = vec![b'x'; usize::try_from(mark % 7).unwrap() * 500].into();
+        message
+    };
+    let all = join_all((0..200).map(|mark| log.append(vec![message(mark)]))).await;
+    let all: Vec<Vec<Appended>> = all.into_iter().map(Result::unwrap).collect();
+    let appended = archive(&log).await;
+    assert_eq!(appended.len(), 200);
+    for (mark, (row, answer)) in (0..).zip(appended.iter().zip(&all)) {
+        assert_eq!(row.ingress.count, mark);
+        assert_eq!(answer[..], [Appended::At(row.id)]);
+    }
+}
+
+#[tokio::test]
+async fn a_damaged_record_costs_only_itself() {
+    let mut log = Lodging::open(&LogConfig::default());
+    let rows = fill(&log, 0..3).await;
+    log.reopen(|folder| {
+        let path = folder.join("messages-0000000001.log");
+        let mut bytes = fs::read(&path).unwrap();
+        let at = bytes
+            .windows(3)
+            .position(|window| window == b"001")
+            .unwrap();
+        bytes[at] = b'7';
+        fs::write(path, bytes).unwrap();
+    })
+    .await;
+    let read = async |id| log.rows(&romeo(), vec![id]).await;
+    assert!(read(rows[0]).await.is_ok_and(|rows| rows[0].is_some()));
+    assert!(
+        read(rows[1])
+            .await
+            .is_err_and(|error| matches!(error, StoreError::Corrupt(_)))
+    );
+    assert!(read(rows[2]).await.is_ok_and(|rows| rows[0].is_some()));
+}
+
+/// Waits until the indexer, which clears up once in a while, has given segments up.
+async fn until(condition: impl Fn() -> bool) {
+    while !condition() {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
+
+#[tokio::test]
+async fn what_retention_has_removed_gives_its_room_back() {
+    let mut log = Lodging::open(&small_segments());
+    let waiting = add(&log, 0, Purpose::Both(Vec::new())).await;
+    fill(&log, 1..1000).await;
+    let first = log.segments()[0];
+    assert!(log.segments().len() > 10);
+    let retention = Retention {
+        rows: 10,
+        ..Retention::forever(START + 2 * HOUR)
+    };
+    while log.trim(&romeo(), retention, 100).await.unwrap().more {}
+    // The oldest row is owed still, and has to move out of its segment first.
+    until(|| !log.segments().contains(&first) && log.segments().len() < 5).await;
+    let owed = log.read_owed(&romeo(), None, 10).await.unwrap();
+    assert_eq!(ids(&owed), [waiting]);
+    assert_eq!(owed[0].payload, message(0, Purpose::Archive).payload);
+    let left = archive(&log).await;
+    assert_eq!(left.len(), 10);
+    log.reopen(|_| ()).await;
+    assert_eq!(archive(&log).await, left);
+    assert_eq!(log.read_owed(&romeo(), None, 10).await, Ok(owed));
+}
+
+#[tokio::test]
+async fn an_erased_log_gives_its_room_back() {
+    let log = Lodging::open(&small_segments());
+    fill(&log, 0..1000).await;
+    log.erase(&romeo()).await.unwrap();
+    until(|| log.segments().len() < 4).await;
+    let rest = fill(&log, 0..10).await;
+    assert_eq!(ids(&archive(&log).await), rest);
+    assert_eq!(log.count(&romeo(), Filter::default(), 100).await, Ok(10));
+}

@@ -16,10 +16,15 @@ pub(crate) fn of_sqlite(error: rusqlite::Error) -> StoreError {
 pub(crate) fn of_journal(error: JournalError) -> StoreError {
     match error {
         JournalError::Damaged(_) => StoreError::Corrupt(error.to_string()),
-        JournalError::Io(error) => StoreError::Unavailable(match error.kind() {
-            io::ErrorKind::StorageFull => "the disk is full".to_owned(),
-            io::ErrorKind::ReadOnlyFilesystem => "the file system is read-only".to_owned(),
-            _ => error.to_string(),
-        }),
+        JournalError::Io(error) => of_io(error),
     }
+}
+
+/// A failure of the system.
+pub(crate) fn of_io(error: io::Error) -> StoreError {
+    StoreError::Unavailable(match error.kind() {
+        io::ErrorKind::StorageFull => "the disk is full".to_owned(),
+        io::ErrorKind::ReadOnlyFilesystem => "the file system is read-only".to_owned(),
+        _ => error.to_string(),
+    })
 }

@@ -9,8 +9,8 @@ use tokio::time::Instant;
 
 use super::entrance::Entrance;
 use super::failure;
-use super::index::{self, Applier, Spare};
-use super::journal::{JournalError, Segments};
+use super::index::{self, Applier};
+use super::journal::Segments;
 use super::moves;
 use super::tail::{Load, Tail};
 use crate::lock::StoreLock;
@@ -73,9 +73,7 @@ impl Indexer {
         let Some(end) = &load.end else { return true };
         loop {
             let synced = end.unsynced.as_ref().map_or(Ok(()), |file| file.sync());
-            let result = synced
-                .map_err(JournalError::from)
-                .map_err(failure::of_journal);
+            let result = synced.map_err(failure::of_io);
             let result = result.and_then(|()| {
                 applier
                     .apply(&mut self.connection, &load.changes, end.position)
@@ -92,43 +90,41 @@ impl Indexer {
     /// One step of each kind of clearing up. What fails is tried again the next time.
     fn clear_up(&mut self) {
         let erased = index::forget_erased(&mut self.connection, ERASED);
-        let spare = self.spare();
-        let failed = erased.err().map(failure::of_sqlite).or_else(|| spare.err());
-        if let Some(error) = failed {
-            tracing::warn!(%error, "the message log could not be cleared up");
-        }
-    }
-
-    /// Gives up one segment, or has it emptied.
-    fn spare(&mut self) -> Result<(), StoreError> {
-        let position = index::position(&self.connection).map_err(failure::of_sqlite)?;
-        let Some(position) = position else {
-            return Ok(());
-        };
-        let list = self.segments.list();
-        let list = list
-            .map_err(JournalError::from)
-            .map_err(failure::of_journal)?;
-        let spare = index::spare(&self.connection, &list, position.place.segment);
-        match spare.map_err(failure::of_sqlite)? {
-            None => Ok(()),
-            Some(Spare::Empty(number)) => self.remove(number),
-            Some(Spare::Sparse(number)) => {
-                moves::submit(&self.connection, &self.segments, &self.entrance, number)
+        let erased = erased.map(drop).map_err(failure::of_sqlite);
+        for done in [erased, self.give_up_segments()] {
+            if let Err(error) = done {
+                tracing::warn!(%error, "the message log could not be cleared up");
             }
         }
     }
 
-    fn remove(&self, number: u32) -> Result<(), StoreError> {
-        // What the index has in place of the segment must survive before the segment goes.
+    /// Gives up the segments that nothing refers to, and has one emptied that little refers to.
+    fn give_up_segments(&self) -> Result<(), StoreError> {
+        let position = index::position(&self.connection).map_err(failure::of_sqlite)?;
+        let Some(end) = position.map(|position| position.place.segment) else {
+            return Ok(());
+        };
+        let list = self.segments.list().map_err(failure::of_io)?;
+        let before = list.into_iter().take_while(|number| *number < end);
+        let spare = index::spare(&self.connection, before).map_err(failure::of_sqlite)?;
+        if !spare.empty.is_empty() {
+            self.remove(spare.empty)?;
+        }
+        spare.sparse.map_or(Ok(()), |number| {
+            moves::submit(&self.connection, &self.segments, &self.entrance, number)
+        })
+    }
+
+    fn remove(&self, segments: Vec<u32>) -> Result<(), StoreError> {
+        // What the index has in place of the segments must survive before they go.
         if !index::checkpoint(&self.connection).map_err(failure::of_sqlite)? {
             return Ok(());
         }
-        let removed = self.segments.remove(number);
-        removed
-            .map_err(JournalError::from)
-            .map_err(failure::of_journal)?;
-        index::forget_segment(&self.connection, number).map_err(failure::of_sqlite)
+        for number in segments {
+            self.segments.remove(number).map_err(failure::of_io)?;
+            index::forget_segment(&self.connection, number).map_err(failure::of_sqlite)?;
+        }
+        Ok(())
     }
 }
 

@@ -137,9 +137,9 @@ impl EmbeddedLog {
         }))
     }
 
-    /// Whether the last write succeeded: what a readiness probe asks.
+    /// Whether the last writes of the log and of its index succeeded: what a readiness probe asks.
     pub fn health(&self) -> Result<(), StoreError> {
-        self.health.check()
+        self.health.check().and_then(|()| self.tail.check())
     }
 
     /// Takes no more work, does what waits, and gives the files up. Closing again changes nothing.

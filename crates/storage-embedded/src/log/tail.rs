@@ -109,6 +109,11 @@ impl Tail {
         })
     }
 
+    /// Why the index could not be written, if that was so the last time.
+    pub(crate) fn check(&self) -> Result<(), StoreError> {
+        self.state.lock().failure.clone().map_or(Ok(()), Err)
+    }
+
     /// How many changes wait.
     pub(crate) fn len(&self) -> usize {
         self.state.lock().changes.len()

@@ -1,9 +1,10 @@
 //! The writer: whatever waits becomes one group, written and synced once, and is answered then.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
-use crossbeam_channel::Receiver;
+use crossbeam_channel::{Receiver, RecvTimeoutError};
 use parking_lot::Mutex;
 use rookery_stanza::BareJid;
 use rookery_storage::StoreError;
@@ -24,6 +25,9 @@ use super::preparer::Preparer;
 use super::salts::Salts;
 use super::tail::{End, Tail};
 use crate::config::Durability;
+
+/// How often a disk that failed is tried again when nobody appends anything.
+const PROBE: Duration = Duration::from_secs(1);
 
 /// A caller that waits for an answer.
 pub(crate) type Caller<T> = oneshot::Sender<Result<T, StoreError>>;
@@ -138,7 +142,7 @@ impl Writer {
     /// Works until the queue is closed and empty.
     pub(crate) fn run(mut self) {
         let _ending = Ending(Arc::clone(&self.tail));
-        while let Ok(first) = self.jobs.recv() {
+        while let Some(first) = self.next() {
             let mut group = Group::default();
             self.add(&mut group, first);
             while group.room.len() < self.batch && self.journal.staged() < self.batch_bytes {
@@ -153,6 +157,23 @@ impl Writer {
         }
         if let Err(error) = self.journal.sync() {
             tracing::error!(%error, "the end of the message log is not synced");
+        }
+    }
+
+    /// Waits for a job; a disk that failed is tried again meanwhile.
+    fn next(&mut self) -> Option<(Job, Ticket)> {
+        loop {
+            if self.health.check().is_ok() {
+                return self.jobs.recv().ok();
+            }
+            match self.jobs.recv_timeout(PROBE) {
+                Ok(job) => return Some(job),
+                Err(RecvTimeoutError::Disconnected) => return None,
+                Err(RecvTimeoutError::Timeout) => {
+                    let probed = self.journal.probe().map_err(failure::of_io);
+                    self.health.set(probed.as_ref().err());
+                }
+            }
         }
     }
 
@@ -374,10 +395,9 @@ impl Writer {
 
     fn write(&mut self, durable: bool) -> Result<(), StoreError> {
         self.tail.room()?;
-        let io = |error| failure::of_journal(JournalError::Io(error));
-        self.journal.write().map_err(io)?;
+        self.journal.write().map_err(failure::of_io)?;
         if durable && self.durability == Durability::Synced {
-            self.journal.sync().map_err(io)?;
+            self.journal.sync().map_err(failure::of_io)?;
         }
         Ok(())
     }

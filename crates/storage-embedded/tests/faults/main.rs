@@ -8,5 +8,6 @@
 mod child;
 mod disk;
 mod kill;
+mod message_log;
 mod power_loss;
 mod workload;

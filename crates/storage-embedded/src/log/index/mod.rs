@@ -19,7 +19,7 @@ use crate::open::OpenError;
 
 pub(crate) use apply::{Applier, Change};
 pub(crate) use query::{Found, Home, Standing, Wanted, accounts};
-pub(crate) use trim::{Spare, checkpoint, forget_erased, forget_segment, spare, trim};
+pub(crate) use trim::{checkpoint, forget_erased, forget_segment, spare, trim};
 
 /// What marks a file as an index of ours: "RLog" in ASCII.
 const APPLICATION_ID: i32 = 0x524c_6f67;

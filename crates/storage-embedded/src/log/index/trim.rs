@@ -18,13 +18,13 @@ struct Forgotten {
     rows: usize,
 }
 
-/// What can be done about a segment.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Spare {
-    /// No row refers to it.
-    Empty(u32),
-    /// Few rows refer to it.
-    Sparse(u32),
+/// Segments that something can be done about.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Spare {
+    /// No row refers to these.
+    pub(crate) empty: Vec<u32>,
+    /// Few rows refer to this one.
+    pub(crate) sparse: Option<u32>,
 }
 
 /// One step of retention for an account.
@@ -161,26 +161,26 @@ pub(crate) fn forget_erased(connection: &mut Connection, limit: i64) -> rusqlite
     Ok(true)
 }
 
-/// A segment below `before` that can be given up, or emptied first.
+/// Those among the segments that can be given up, and the first that can be emptied.
 pub(crate) fn spare(
     connection: &Connection,
-    segments: &[u32],
-    before: u32,
-) -> rusqlite::Result<Option<Spare>> {
+    segments: impl IntoIterator<Item = u32>,
+) -> rusqlite::Result<Spare> {
     let sql = "SELECT total, live FROM segments WHERE number = ?1";
     let mut statement = connection.prepare_cached(sql)?;
-    for number in segments.iter().filter(|number| **number < before) {
+    let mut spare = Spare::default();
+    for number in segments {
         let counts = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?));
         let counts: Option<(i64, i64)> = statement.query_row([number], counts).optional()?;
         match counts.unwrap_or_default() {
-            (_, 0) => return Ok(Some(Spare::Empty(*number))),
+            (_, 0) => spare.empty.push(number),
             (total, live) if live.saturating_mul(SPARSE) < total => {
-                return Ok(Some(Spare::Sparse(*number)));
+                spare.sparse = spare.sparse.or(Some(number));
             }
             _ => {}
         }
     }
-    Ok(None)
+    Ok(spare)
 }
 
 /// Makes durable what the index contains, so that segments which it does not need can go. Whether that was

@@ -15,6 +15,8 @@ use super::frame::{self, HEADER, Header, PREAMBLE, Place};
 
 /// How much is read at once when records are read one after the other.
 const READ_AHEAD: usize = 256 << 10;
+/// How much is written to see whether it can be.
+const PROBE: usize = 16 << 10;
 /// How much of a new segment is written at once.
 static ZEROS: [u8; 1 << 16] = [0; 1 << 16];
 
@@ -297,6 +299,15 @@ impl Journal {
             self.synced = true;
         }
         Ok(())
+    }
+
+    /// Tries to write and sync where the next group comes, which leaves no trace.
+    pub(crate) fn probe(&mut self) -> io::Result<()> {
+        self.file.write_at(
+            ZEROS.get(..PROBE).unwrap_or_default(),
+            self.end.place.offset.into(),
+        )?;
+        self.file.sync()
     }
 
     /// The staged group is part of the log from now on.

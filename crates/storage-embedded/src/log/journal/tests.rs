@@ -114,6 +114,8 @@ struct Play {
     written: Vec<(Place, Vec<u8>)>,
     /// How many of them are synced.
     synced: usize,
+    /// Sets each record apart, as its ids do in a log that is not a play.
+    mark: u32,
 }
 
 const SEGMENT: u32 = 400;
@@ -129,6 +131,7 @@ impl Play {
             journal,
             written: Vec::new(),
             synced: 0,
+            mark: 0,
         }
     }
 
@@ -136,10 +139,13 @@ impl Play {
     fn group(&mut self, lengths: &[usize]) -> Vec<(Place, Vec<u8>)> {
         let mut group = Vec::new();
         for length in lengths {
-            let mark = self.written.len() + group.len();
-            let body: Vec<u8> = (mark * 31..)
+            self.mark += 1;
+            let body: Vec<u8> = self
+                .mark
+                .to_le_bytes()
+                .into_iter()
+                .cycle()
                 .take(*length)
-                .map(|byte| byte.to_le_bytes()[0])
                 .collect();
             let place = self.journal.stage(&body).unwrap();
             group.push((place, body));
@@ -217,7 +223,7 @@ enum Happening {
 }
 
 fn happening() -> impl Strategy<Value = Happening> {
-    let lengths = || prop::collection::vec(1..120_usize, 1..5);
+    let lengths = || prop::collection::vec(4..120_usize, 1..5);
     let survivors = prop::collection::vec(any::<bool>(), 1..20);
     prop_oneof![
         6 => (lengths(), any::<bool>()).prop_map(|(lengths, sync)| Happening::Append { lengths, sync }),
@@ -268,7 +274,7 @@ proptest! {
 
     #[test]
     fn a_log_that_is_cut_or_damaged_anywhere_is_read_up_to_there(
-        groups in prop::collection::vec(prop::collection::vec(1..120_usize, 1..5), 1..12),
+        groups in prop::collection::vec(prop::collection::vec(4..120_usize, 1..5), 1..12),
         at in any::<prop::sample::Index>(),
         damage in prop::option::of(1..=u8::MAX),
     ) {
