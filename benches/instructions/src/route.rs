@@ -104,8 +104,8 @@ impl Net {
         let goal = self.port.stanzas.load(Ordering::Relaxed) + expected;
         let permit = self.credit.take(
             Load {
-            stanzas: batch.len(),
-            bytes: batch.iter().map(Stanza::size).sum(),
+                stanzas: batch.len(),
+                bytes: batch.iter().map(Stanza::size).sum(),
             },
             tokio::time::Instant::now().into_std(),
         );
