@@ -2,12 +2,14 @@
 //!
 //! * [`classification`]: the one table that says what becomes of a message: archived, kept for an account that is
 //!   away, carbon-copied, pushed;
+//! * [`copied`]: which errors are carbon-copied (XEP-0280);
 //! * [`query`]: how a query of an archive is answered (XEP-0313);
 //! * [`preferences`]: with whom an account's messages are archived (XEP-0441).
 //!
 //! This crate decides only. It does not know who is connected, and asks no log by itself.
 
 pub mod classification;
+pub mod copied;
 pub mod preferences;
 pub mod query;
 
