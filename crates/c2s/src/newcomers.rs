@@ -8,12 +8,12 @@
 
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use actix::fut::wrap_future;
 use actix::{Actor, ArbiterHandle, AsyncContext, Context};
 use rookery_telemetry::{Counter, Registry};
-use tokio::sync::{Notify, Semaphore};
+use tokio::sync::{Notify, Semaphore, SemaphorePermit};
 use tokio::task::yield_now;
 
 /// What newcomers may do in one pass over an arbiter's connections, in small reads: a fraction of a millisecond.
@@ -46,8 +46,9 @@ struct Share {
     left: Semaphore,
     /// What was used of it in this pass.
     used: AtomicUsize,
-    /// Somebody has to wait, or had to.
+    /// A new pass is wanted, since nothing is left or too little.
     exhausted: Notify,
+    is_exhausted: AtomicBool,
 }
 
 /// Gives newcomers their allowance back, a pass after it was exhausted. It lives on the arbiter.
@@ -112,40 +113,49 @@ impl Share {
             left: Semaphore::new(ALLOWANCE as usize),
             used: AtomicUsize::new(0),
             exhausted: Notify::new(),
+            is_exhausted: AtomicBool::new(false),
         }
     }
 
     fn admits(&self, step: Step) -> bool {
         let permit = self.left.try_acquire_many(step.cost());
         permit.is_ok_and(|permit| {
-            permit.forget();
-            self.count(step);
+            self.use_up(permit);
             true
         })
     }
 
     /// Waits behind those who came before.
     async fn turn(self: Arc<Self>, step: Step) {
-        self.exhausted.notify_one();
+        self.exhaust();
         // It is not closed as long as there are connections.
         if let Ok(permit) = self.left.acquire_many(step.cost()).await {
-            permit.forget();
-            self.count(step);
+            self.use_up(permit);
         }
-        // There may be others behind.
-        self.exhausted.notify_one();
     }
 
-    fn count(&self, step: Step) {
-        self.used.fetch_add(step.cost() as usize, Ordering::Relaxed);
+    /// As long as somebody waits, nothing is left: whoever has a turn then asks for the next pass.
+    fn use_up(&self, permit: SemaphorePermit<'_>) {
+        self.used.fetch_add(permit.num_permits(), Ordering::Relaxed);
+        permit.forget();
+        if self.left.available_permits() == 0 {
+            self.exhaust();
+        }
     }
 
-    /// Begins a new pass whenever newcomers wait for one.
+    fn exhaust(&self) {
+        if !self.is_exhausted.swap(true, Ordering::Relaxed) {
+            self.exhausted.notify_one();
+        }
+    }
+
+    /// Begins a new pass whenever one is wanted.
     async fn usher(self: Arc<Self>) {
         while !self.left.is_closed() {
             self.exhausted.notified().await;
             // Everybody who is ready runs before this goes on, and then the sockets are asked.
             yield_now().await;
+            self.is_exhausted.store(false, Ordering::Relaxed);
             self.left.add_permits(self.used.swap(0, Ordering::Relaxed));
         }
     }
