@@ -1,4 +1,7 @@
 //! Reads from the index. Each costs as much as what it finds, however long the log is.
+//!
+//! SQLite knows nothing of how the rows are spread, and would look for few among many by walking through all: each
+//! statement names the index that it needs.
 
 use std::collections::HashMap;
 
@@ -46,8 +49,15 @@ pub(crate) struct Wanted {
     after: i64,
     /// Those whose order is below this.
     before: i64,
-    with: Option<(&'static str, i64)>,
+    with: Option<With>,
     end: End,
+}
+
+/// An address, as the index has it.
+#[derive(Clone, Copy, Debug)]
+enum With {
+    Bare(i64),
+    Full(i64),
 }
 
 const COLUMNS: &str = "ord, salt, segment, offset, archived, owed";
@@ -111,7 +121,7 @@ impl Standing {
 
     /// How many rows are owed.
     pub(crate) fn owed(&self, connection: &Connection) -> rusqlite::Result<u64> {
-        let sql = "SELECT count(*) FROM rows WHERE account = ?1 AND owed = 1";
+        let sql = "SELECT count(*) FROM rows INDEXED BY rows_owed WHERE account = ?1 AND owed = 1";
         let mut count = connection.prepare_cached(sql)?;
         let count: i64 = count.query_row([self.number], |row| row.get(0))?;
         Ok(count.cast_unsigned())
@@ -176,8 +186,12 @@ impl Wanted {
     /// The rows that match.
     pub(crate) fn matching(filter: &Filter) -> Self {
         let with = |with: &Jid| {
-            let column = if with.is_full() { "\"full\"" } else { "bare" };
-            (column, hash(with.as_str()))
+            let hash = hash(with.as_str());
+            if with.is_full() {
+                With::Full(hash)
+            } else {
+                With::Bare(hash)
+            }
         };
         Self {
             after: signed(filter.first_order()) - 1,
@@ -223,17 +237,15 @@ impl Wanted {
     }
 
     fn conditions(&self, account: i64) -> (String, Vec<Value>) {
-        let mut sql = "WHERE account = ? AND archived = 1 AND ord > ? AND ord < ?".to_owned();
-        let mut values: Vec<Value> = [account, self.after, self.before]
-            .map(Value::Integer)
-            .into();
-        if let Some((column, hash)) = self.with {
-            sql.push_str(" AND ");
-            sql.push_str(column);
-            sql.push_str(" = ?");
-            values.push(Value::Integer(hash));
-        }
-        (sql, values)
+        let (index, with, hash) = match self.with {
+            None => ("", "", None),
+            Some(With::Bare(hash)) => ("INDEXED BY rows_by_bare", "AND bare = ?", Some(hash)),
+            Some(With::Full(hash)) => ("INDEXED BY rows_by_full", "AND \"full\" = ?", Some(hash)),
+        };
+        let sql =
+            format!("{index} WHERE account = ? AND archived = 1 AND ord > ? AND ord < ? {with}");
+        let values = [account, self.after, self.before].into_iter().chain(hash);
+        (sql, values.map(Value::Integer).collect())
     }
 }
 
@@ -250,7 +262,8 @@ impl Found {
         limit: usize,
     ) -> rusqlite::Result<Vec<Self>> {
         let sql = format!(
-            "SELECT {COLUMNS} FROM rows WHERE account = ?1 AND owed = 1 AND ord > ?2 ORDER BY ord LIMIT ?3"
+            "SELECT {COLUMNS} FROM rows INDEXED BY rows_owed
+            WHERE account = ?1 AND owed = 1 AND ord > ?2 ORDER BY ord LIMIT ?3"
         );
         let mut statement = connection.prepare_cached(&sql)?;
         let after = after.map_or(-1, |after| signed(after.order()));

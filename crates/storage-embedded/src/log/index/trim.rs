@@ -27,6 +27,15 @@ pub(crate) struct Spare {
     pub(crate) sparse: Option<u32>,
 }
 
+/// Rows of an account by what keeps them, with the index that finds those.
+#[derive(Clone, Copy, Debug)]
+enum Which {
+    Archived,
+    Owed,
+    KeptNoMore,
+    All,
+}
+
 /// One step of retention for an account.
 pub(crate) fn trim(
     connection: &mut Connection,
@@ -40,15 +49,17 @@ pub(crate) fn trim(
     };
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
     let oldest = archive_end(&transaction, number, retention)?;
-    let archived = "archived = 1";
-    let removed = leave(&transaction, "archived", (number, oldest, limit))?;
+    let removed = leave(&transaction, Which::Archived, (number, oldest, limit))?;
     let left = limit.saturating_sub(i64::try_from(removed).unwrap_or(i64::MAX));
     let owed = signed(retention.oldest_owed());
-    let lost = leave(&transaction, "owed", (number, owed, left))?;
+    let lost = leave(&transaction, Which::Owed, (number, owed, left))?;
     let remembered = signed(retention.oldest_remembered());
-    let spent = "archived = 0 AND owed = 0";
-    forget(&transaction, spent, (number, remembered, limit))?;
-    let more = [(archived, oldest), ("owed = 1", owed), (spent, remembered)];
+    forget(&transaction, Which::KeptNoMore, (number, remembered, limit))?;
+    let more = [
+        (Which::Archived, oldest),
+        (Which::Owed, owed),
+        (Which::KeptNoMore, remembered),
+    ];
     let mut trimmed = Trimmed {
         removed,
         lost,
@@ -83,12 +94,18 @@ fn archive_end(
 /// Takes from the oldest rows what keeps them.
 fn leave(
     connection: &Connection,
-    what: &str,
+    which: Which,
     (account, below, limit): (i64, i64, i64),
 ) -> rusqlite::Result<usize> {
+    let what = match which {
+        Which::Archived => "archived = 0",
+        Which::Owed => "owed = 0",
+        Which::KeptNoMore | Which::All => "archived = 0, owed = 0",
+    };
+    let rows = which.rows();
     let sql = format!(
-        "UPDATE rows SET {what} = 0 WHERE account = ?1 AND ord IN
-            (SELECT ord FROM rows WHERE account = ?1 AND {what} = 1 AND ord < ?2 ORDER BY ord LIMIT ?3)"
+        "UPDATE rows SET {what} WHERE account = ?1 AND ord IN
+            (SELECT ord FROM {rows} AND ord < ?2 ORDER BY ord LIMIT ?3)"
     );
     connection
         .prepare_cached(&sql)?
@@ -97,11 +114,11 @@ fn leave(
 
 fn any(
     connection: &Connection,
-    which: &str,
+    which: Which,
     (account, below): (i64, i64),
 ) -> rusqlite::Result<bool> {
-    let sql =
-        format!("SELECT EXISTS (SELECT 1 FROM rows WHERE account = ?1 AND {which} AND ord < ?2)");
+    let rows = which.rows();
+    let sql = format!("SELECT EXISTS (SELECT 1 FROM {rows} AND ord < ?2)");
     let mut statement = connection.prepare_cached(&sql)?;
     statement.query_row((account, below), |row| row.get(0))
 }
@@ -109,12 +126,13 @@ fn any(
 /// Removes the oldest rows of a kind, and remembers how far the account's ids had come.
 fn forget(
     connection: &Connection,
-    which: &str,
+    which: Which,
     (account, below, limit): (i64, i64, i64),
 ) -> rusqlite::Result<Forgotten> {
+    let rows = which.rows();
     let sql = format!(
         "DELETE FROM rows WHERE account = ?1 AND ord IN
-            (SELECT ord FROM rows WHERE account = ?1 AND {which} AND ord < ?2 ORDER BY ord LIMIT ?3)
+            (SELECT ord FROM {rows} AND ord < ?2 ORDER BY ord LIMIT ?3)
             RETURNING ord, salt, segment"
     );
     let mut statement = connection.prepare_cached(&sql)?;
@@ -152,7 +170,7 @@ pub(crate) fn forget_erased(connection: &mut Connection, limit: i64) -> rusqlite
     let Some(number) = erased else {
         return Ok(false);
     };
-    let Forgotten { rows } = forget(&transaction, "TRUE", (number, i64::MAX, limit))?;
+    let Forgotten { rows } = forget(&transaction, Which::All, (number, i64::MAX, limit))?;
     if rows == 0 {
         let sql = "DELETE FROM accounts WHERE number = ?1";
         transaction.prepare_cached(sql)?.execute([number])?;
@@ -195,4 +213,20 @@ pub(crate) fn forget_segment(connection: &Connection, number: u32) -> rusqlite::
     let sql = "DELETE FROM segments WHERE number = ?1";
     connection.prepare_cached(sql)?.execute([number])?;
     Ok(())
+}
+
+// === impl Which ===
+
+impl Which {
+    /// The table and the condition, as part of a statement whose first parameter is the account.
+    fn rows(self) -> &'static str {
+        match self {
+            Self::All => "rows WHERE account = ?1",
+            Self::Archived => "rows WHERE account = ?1 AND archived = 1",
+            Self::Owed => "rows INDEXED BY rows_owed WHERE account = ?1 AND owed = 1",
+            Self::KeptNoMore => {
+                "rows INDEXED BY rows_kept_no_more WHERE account = ?1 AND archived = 0 AND owed = 0"
+            }
+        }
+    }
 }
