@@ -171,7 +171,7 @@ impl Connection {
         let mut plaintext = BytesMut::new();
         for _ in 0..READS {
             if !self.may_read(cx) {
-                return;
+                return self.give_turn_up();
             }
             if self.negotiation.has_more() {
                 self.receive(&[], ctx);
@@ -225,6 +225,13 @@ impl Connection {
             newcomer.turn = None;
         }
         Poll::Ready(())
+    }
+
+    /// Who does not read holds up nobody who would.
+    fn give_turn_up(&mut self) {
+        if let Some(newcomer) = &mut self.newcomer {
+            newcomer.turn = None;
+        }
     }
 
     fn may_read(&self, cx: &TaskContext<'_>) -> bool {
