@@ -9,6 +9,8 @@
 )]
 
 use std::cell::{Cell, RefCell};
+use std::fs::File;
+use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -230,6 +232,24 @@ async fn steady(rate: u64, time: Duration, append: impl AsyncFn() + 'static) -> 
     }
 }
 
+/// What the disk itself needs to make a small write durable, in a file that was written before.
+async fn disk(time: Duration) -> Measured {
+    let folder = folder();
+    let file = File::create(folder.path().join("file")).expect("a file");
+    let record = vec![b'x'; 2 * PAYLOAD];
+    let all = 64 << 20;
+    file.write_all_at(&vec![0; all], 0).expect("room");
+    file.sync_all().expect("a disk");
+    let place = Cell::new(0);
+    closed(1, time, async || {
+        file.write_all_at(&record, place.get()).expect("room");
+        file.sync_data().expect("a disk");
+        let next = place.get() + record.len() as u64;
+        place.set(next % (all as u64 - record.len() as u64));
+    })
+    .await
+}
+
 async fn append_and_confirm(log: &EmbeddedLog, traffic: &Traffic) {
     let (to, message) = traffic.message();
     let appended = log.append(vec![message]).await.expect("room");
@@ -265,6 +285,7 @@ async fn appending(time: Duration) {
         "| what | callers | messages/s | rows/s | p50 ms | p99 ms | max ms | µs CPU/message | bytes/message |"
     );
     println!("|---|---|---|---|---|---|---|---|---|");
+    print("disk: write and sync", "1", &disk(time).await);
     for at_once in [1, 16, 256, 2048] {
         let folder = folder();
         let (log, traffic) = (open_log(folder.path()), Traffic::new());

@@ -316,6 +316,16 @@ proptest! {
 }
 
 #[test]
+fn what_a_failed_group_has_left_does_not_follow_the_next_one() {
+    let mut log = Play::begin();
+    log.fail(&[50, 60], None);
+    // It ends where the second record of the failed group lies, whole.
+    log.append(&[50], true);
+    let found = log.reopen();
+    assert_eq!(found, log.written);
+}
+
+#[test]
 fn a_record_in_another_place_is_not_taken_for_one() {
     let mut log = Play::begin();
     log.append(&[50], true);
