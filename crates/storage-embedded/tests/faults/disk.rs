@@ -9,8 +9,11 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use rookery_stanza::BareJid;
+use rookery_storage::message_log::{
+    IngressId, MessageLog, NewMessage, NewRow, PageQuery, Paged, Purpose,
+};
 use rookery_storage::{AccountStore, OfflineStore, StoreError};
-use rookery_storage_embedded::{Config, EmbeddedStore};
+use rookery_storage_embedded::{Config, EmbeddedLog, EmbeddedStore, LogConfig};
 use rookery_telemetry::Registry;
 
 use crate::child;
@@ -60,6 +63,11 @@ async fn open(path: &Path, registry: &Registry) -> std::sync::Arc<EmbeddedStore>
 #[test]
 fn a_full_disk_fails_exactly_what_was_not_stored() {
     run_on_a_disk("fills_the_disk", "4m");
+}
+
+#[test]
+fn a_full_disk_fails_exactly_the_messages_that_were_not_appended() {
+    run_on_a_disk("fills_the_disk_with_messages", "4m");
 }
 
 #[test]
@@ -146,4 +154,83 @@ async fn finds_the_disk_read_only() {
         "{words}"
     );
     assert!(!words.contains("damaged"), "{words}");
+}
+
+#[tokio::test]
+#[ignore = "needs a disk of its own, which another test gives it"]
+async fn fills_the_disk_with_messages() {
+    let Some(path) = child::store() else { return };
+    let folder = path.parent().unwrap();
+    let (config, registry) = (LogConfig::default(), Registry::new());
+    let log = EmbeddedLog::open(folder, &config, &registry).unwrap();
+    let ballast = folder.join("ballast");
+    fs::write(&ballast, vec![1; 1 << 20]).unwrap();
+
+    let (mut appended, mut failed) = (Vec::new(), Vec::new());
+    while failed.len() < 100 {
+        let first = u64::try_from(appended.len() + failed.len()).unwrap();
+        let some = (first..first + 16).map(|mark| log.append(vec![archived(mark)]));
+        for (mark, result) in (first..).zip(join_all(some).await) {
+            match result {
+                Ok(_) => appended.push(mark),
+                Err(error) => failed.push(error),
+            }
+        }
+    }
+    let full = StoreError::Unavailable("the disk is full".to_owned());
+    assert!(failed.iter().all(|error| *error == full), "{failed:?}");
+    assert_eq!(log.health(), Err(full));
+    assert!(appended.len() > 100, "{} is not much", appended.len());
+
+    // With room the log recovers by itself; there is no event for that to wait for.
+    fs::remove_file(ballast).unwrap();
+    while log.health().is_err() {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    log.append(vec![archived(u64::MAX >> 1)]).await.unwrap();
+    appended.push(u64::MAX >> 1);
+    assert!(
+        marks(&log).await == appended,
+        "exactly what was confirmed is there"
+    );
+    log.close().await;
+    let log = EmbeddedLog::open(folder, &config, &Registry::new()).unwrap();
+    assert!(
+        marks(&log).await == appended,
+        "exactly what was confirmed is there"
+    );
+    log.close().await;
+}
+
+/// A message for an archive, of a size of its own.
+fn archived(mark: u64) -> NewMessage {
+    NewMessage {
+        ingress: IngressId {
+            session: 1,
+            count: mark,
+        },
+        received: mark,
+        payload: message(mark).xml.into(),
+        rows: vec![NewRow {
+            account: romeo(),
+            epoch: 0,
+            with: romeo().to_jid(),
+            purpose: Purpose::Archive,
+        }],
+    }
+}
+
+/// The marks of all messages that are there.
+async fn marks(log: &EmbeddedLog) -> Vec<u64> {
+    let query = PageQuery {
+        limit: 1 << 20,
+        ..PageQuery::default()
+    };
+    let Paged::Page(page) = log.page(&romeo(), query).await.unwrap() else {
+        panic!("a page that begins nowhere");
+    };
+    for row in &page.rows {
+        assert_eq!(row.payload, message(row.ingress.count).xml);
+    }
+    page.rows.iter().map(|row| row.ingress.count).collect()
 }
