@@ -9,3 +9,5 @@ pub mod forwarded;
 pub mod hint;
 pub mod result_set;
 pub mod stanza_id;
+#[cfg(test)]
+mod tests;
