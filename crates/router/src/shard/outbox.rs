@@ -44,10 +44,6 @@ impl Outbox {
             self.hops.resize_with(shard + 1, Vec::new);
         }
         if let Some(hop) = self.hops.get_mut(shard) {
-            if hop.is_empty() {
-                // Mostly it is one.
-                hop.reserve_exact(1);
-            }
             hop.push(parcel);
         }
     }

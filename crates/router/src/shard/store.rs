@@ -85,7 +85,7 @@ impl Job {
         if !self.append.is_empty() {
             let appended = store.append_offline(self.append, offline_limit).await;
             let gone = |appended: &Vec<Appended>| appended.contains(&Appended::NoSuchAccount);
-            answers.uncertain |= appended.as_ref().is_ok_and(gone);
+            answers.uncertain |= appended.as_ref().map_or(true, gone);
             answers.appended = Some(appended.map(Vec::into_iter));
         }
         if let Some(up_to) = self.remove {

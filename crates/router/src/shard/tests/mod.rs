@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use rookery_delivery::{Close, Credit, Homes, Overloaded};
-use rookery_storage::StoreError;
+use rookery_storage::{Append, OfflineLimit, OfflineMessage, OfflineStore, StoreError};
 
 use crate::config::Config;
 use net::{Net, ONE, parse, run, taken};
@@ -164,6 +164,35 @@ fn a_store_that_fails_is_told_to_senders_and_to_clients_that_bind() {
         net.submit(&romeo, &[&chat(away.as_str(), 2)]);
         net.is_settled().await;
         assert_eq!(net.store.kept(&away).await, 1, "it is asked again");
+    });
+}
+
+#[test]
+fn a_message_that_the_store_kept_although_it_failed_is_found_by_the_next_client_that_is_available()
+{
+    run(async {
+        let net = Net::new(Config::default()).await;
+        let mut romeo = net.connect(&net.account(0, 0), "orchard").await;
+        let mut juliet = net.connect(&net.account(1, 0), "balcony").await;
+        let account = juliet.key.jid.bare();
+        let failure = StoreError::Unavailable("test".to_owned());
+        net.store.memory.fail(Some(failure));
+        net.submit(&romeo, &[&chat(account.as_str(), 1)]);
+        assert!(romeo.next().await.contains("<resource-constraint "));
+        net.store.memory.fail(None);
+        let message = OfflineMessage {
+            received: 0,
+            xml: chat(account.as_str(), 1).into_bytes(),
+        };
+        let append = Append { account, message };
+        let appended = net
+            .store
+            .append_offline(vec![append], OfflineLimit::NONE)
+            .await;
+        appended.unwrap();
+        net.submit(&juliet, &["<presence/>"]);
+        assert!(juliet.next().await.starts_with("<presence"));
+        assert!(juliet.next().await.contains("<body>1</body>"));
     });
 }
 
