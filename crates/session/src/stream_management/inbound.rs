@@ -25,6 +25,9 @@ pub struct Inbound {
 /// More stanzas than any server has under way for one client.
 const MOST_AHEAD: u64 = 1 << 20;
 
+/// More stanzas than any client sends.
+const MOST: u64 = 1 << 62;
+
 // === impl Inbound ===
 
 impl Inbound {
@@ -111,7 +114,11 @@ impl Inbound {
         let gaps_fit = ahead
             .last()
             .is_none_or(|last| last.saturating_sub(settled) <= MOST_AHEAD && *last <= received);
-        let is_sound = settled <= received && asked <= received && answered <= settled && gaps_fit;
+        let is_sound = received < MOST
+            && settled <= received
+            && asked <= received
+            && answered <= settled
+            && gaps_fit;
         if !is_sound
             || !ahead.is_sorted()
             || ahead.first().is_some_and(|first| *first <= settled + 1)
@@ -219,6 +226,7 @@ mod tests {
             Inbound::restore((u64::MAX, 0), &[u64::MAX], (0, 0)).is_none(),
             "too far ahead"
         );
+        assert!(Inbound::restore((u64::MAX, u64::MAX), &[], (0, 0)).is_none());
         assert!(Inbound::restore((5, 3), &[], (6, 0)).is_none());
         assert!(Inbound::restore((5, 3), &[], (0, 4)).is_none());
     }

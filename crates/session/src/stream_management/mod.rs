@@ -239,7 +239,8 @@ impl StreamManagement {
     /// When a stream without a connection can no longer be resumed, in unix milliseconds.
     pub fn expires(&self) -> Option<u64> {
         let resumption = self.managed.as_ref()?.resumption.as_ref()?;
-        Some(resumption.detached? + u64::from(resumption.max) * 1000)
+        let max = u64::from(resumption.max) * 1000;
+        Some(resumption.detached?.saturating_add(max))
     }
 
     /// What the stream is resumed by.

@@ -70,7 +70,7 @@ proptest! {
         let mut damaged = GOLDEN.to_vec();
         damaged[place] = byte;
         if let Ok(mut read) = StreamManagement::from_record(&damaged) {
-            let _resumed = read.resume(5);
+            let _used = (read.received(), read.expires(), read.waiting(), read.resume(5));
             let again = StreamManagement::from_record(&read.to_record()).unwrap();
             prop_assert_eq!(again.to_record(), read.to_record());
         }
