@@ -15,6 +15,8 @@ use super::frame::{self, HEADER, Header, PREAMBLE, Place};
 
 /// How much is read at once when records are read one after the other.
 const READ_AHEAD: usize = 256 << 10;
+/// How many segments are kept open at most.
+const OPEN: usize = 256;
 /// How much is written to see whether it can be.
 const PROBE: usize = 16 << 10;
 /// How much of a new segment is written at once.
@@ -43,6 +45,8 @@ pub(crate) enum JournalError {
 pub(crate) struct Segments {
     disk: Arc<dyn Disk>,
     open: Mutex<HashMap<u32, Arc<dyn Segment>>>,
+    /// Held while a segment is made, so that nobody writes into one that is being filled with zeros.
+    making: Mutex<()>,
 }
 
 /// The log as its one writer sees it.
@@ -85,6 +89,7 @@ impl Segments {
         Arc::new(Self {
             disk,
             open: Mutex::new(HashMap::new()),
+            making: Mutex::new(()),
         })
     }
 
@@ -107,8 +112,17 @@ impl Segments {
             return Ok(Arc::clone(file));
         }
         let file = self.disk.open(number)?;
-        self.open.lock().insert(number, Arc::clone(&file));
+        self.keep_open(number, &file);
         Ok(file)
+    }
+
+    /// Keeps a segment open; when there are many, the others are closed as soon as nobody reads from them.
+    fn keep_open(&self, number: u32, file: &Arc<dyn Segment>) {
+        let mut open = self.open.lock();
+        if open.len() >= OPEN {
+            open.clear();
+        }
+        open.insert(number, Arc::clone(file));
     }
 
     /// Reads the record at a place.
@@ -159,6 +173,7 @@ impl Segments {
 
     /// Makes the segment of this number, if it is not there, with this many bytes of zeros.
     pub(crate) fn prepare(&self, number: u32, bytes: u32) -> io::Result<()> {
+        let _making = self.making.lock();
         if self.list()?.contains(&number) {
             return Ok(());
         }
@@ -179,11 +194,12 @@ impl Segments {
 
     /// The segment to go on with: the one that was prepared, or a new one.
     fn begin(&self, number: u32) -> io::Result<Arc<dyn Segment>> {
+        let _making = self.making.lock();
         if self.list()?.contains(&number) {
             return self.get(number);
         }
         let file = self.disk.create(number)?;
-        self.open.lock().insert(number, Arc::clone(&file));
+        self.keep_open(number, &file);
         Ok(file)
     }
 }
