@@ -20,7 +20,7 @@ GROUP = Group("chat", 200, 0)
 #: Seconds of the two runs.
 SHORT, LONG = 1, 6
 #: Functions of the allocator that give memory out.
-ALLOCATES = re.compile(r"^mi_(m|z|c|re)alloc")
+ALLOCATES = re.compile(r"^((m|c|re)alloc|(m|r)allocx)$")
 #: How an actor takes a message out of its mailbox.
 TAKES = "EnvelopeProxy<A>>::handle"
 
@@ -82,7 +82,7 @@ def calls(text: str) -> Counter:
     """Instructions, allocations and messages to actors, from the file of callgrind."""
     counts: Counter = Counter()
     names: dict[str, str] = {}
-    caller = called = ""
+    called = ""
 
     def resolve(reference: str) -> str:
         number, _, name = reference.partition(" ")
@@ -93,12 +93,12 @@ def calls(text: str) -> Counter:
     for line in text.splitlines():
         key, _, value = line.partition("=")
         if key == "fn":
-            caller = resolve(value)
+            resolve(value)
         elif key == "cfn":
             called = resolve(value)
         elif key == "calls":
             count = int(value.split()[0])
-            if ALLOCATES.match(called) and not caller.startswith(("mi_", "_mi_")):
+            if ALLOCATES.match(called):
                 counts["allocations"] += count
             if called.endswith(TAKES):
                 counts["messages to actors"] += count
