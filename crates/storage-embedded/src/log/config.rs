@@ -1,6 +1,7 @@
 //! What can be set about the message log.
 
 use std::num::{NonZeroU32, NonZeroUsize};
+use std::time::Duration;
 
 use crate::config::Durability;
 
@@ -20,6 +21,8 @@ pub struct LogConfig {
     pub batch_bytes: NonZeroUsize,
     /// How large a file of the log becomes.
     pub segment_bytes: NonZeroU32,
+    /// How often segments are looked for that can be given up.
+    pub clearing: Duration,
     /// How durable a confirmed append is. Not a setting of the configuration file: always synced there.
     pub durability: Durability,
 }
@@ -35,6 +38,7 @@ impl Default for LogConfig {
             batch: NonZeroUsize::MIN.saturating_add(1023),
             batch_bytes: NonZeroUsize::MIN.saturating_add((1 << 20) - 1),
             segment_bytes: NonZeroU32::MIN.saturating_add((64 << 20) - 1),
+            clearing: Duration::from_secs(1),
             durability: Durability::Synced,
         }
     }

@@ -32,6 +32,9 @@ pub(crate) trait Segment: Send + Sync + fmt::Debug {
 
     /// Makes durable whatever was written.
     fn sync(&self) -> io::Result<()>;
+
+    /// How many bytes the file has.
+    fn size(&self) -> io::Result<u64>;
 }
 
 /// A folder of the system's.
@@ -113,5 +116,9 @@ impl Segment for File {
 
     fn sync(&self) -> io::Result<()> {
         self.sync_data()
+    }
+
+    fn size(&self) -> io::Result<u64> {
+        Ok(self.metadata()?.len())
     }
 }

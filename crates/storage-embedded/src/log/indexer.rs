@@ -15,8 +15,6 @@ use super::moves;
 use super::tail::{Load, Tail};
 use crate::lock::StoreLock;
 
-/// How often it clears up.
-const CLEARING: Duration = Duration::from_secs(1);
 /// How many rows of an erased log it removes at once.
 const ERASED: i64 = 2000;
 
@@ -27,6 +25,8 @@ pub(crate) struct Indexer {
     pub(crate) segments: Arc<Segments>,
     /// The way to the writer, who moves the survivors of segments that are almost empty.
     pub(crate) entrance: Arc<Entrance>,
+    /// How often it clears up.
+    pub(crate) clearing: Duration,
     pub(crate) lock: StoreLock,
 }
 
@@ -53,7 +53,7 @@ impl Indexer {
             if load.last {
                 break;
             }
-            if cleared.elapsed() >= CLEARING {
+            if cleared.elapsed() >= self.clearing {
                 cleared = Instant::now();
                 self.clear_up();
             }

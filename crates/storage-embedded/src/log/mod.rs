@@ -119,6 +119,7 @@ impl EmbeddedLog {
             tail: Arc::clone(&tail),
             segments: Arc::clone(&segments),
             entrance: Arc::clone(&entrance),
+            clearing: config.clearing,
             lock,
         };
         let workers = vec![

@@ -1,4 +1,4 @@
-//! Has the next segment prepared while there is room in the present one.
+//! Has the next segment prepared while there is room in the present one, or soon if that one was not prepared.
 
 use std::sync::Arc;
 
@@ -6,6 +6,9 @@ use super::frame::Place;
 use super::journal::Segments;
 use crate::queue::Queue;
 use crate::readers::Read;
+
+/// From where on a segment that grows is worth leaving. A server that writes next to nothing has no prepared one.
+const SOON: u32 = 256 << 10;
 
 /// Watches how far the log has come.
 pub(crate) struct Preparer {
@@ -33,11 +36,13 @@ impl Preparer {
         }
     }
 
-    /// Asks for the next segment when half of this one is full. When nobody makes it in time, the log goes on in
-    /// one that grows.
-    pub(crate) fn look(&mut self, end: Place) {
+    /// Asks for the next segment when half of this one is full, or when it grows. When nobody makes it in time, the log
+    /// goes on in one that grows.
+    pub(crate) fn look(&mut self, end: Place, grows: bool) {
         let next = end.segment.saturating_add(1);
-        if self.asked >= next || end.offset < self.segment_bytes / 2 {
+        let half = self.segment_bytes / 2;
+        let due = if grows { half.min(SOON) } else { half };
+        if self.asked >= next || end.offset < due {
             return;
         }
         let segments = Arc::clone(&self.segments);

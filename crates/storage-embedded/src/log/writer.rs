@@ -153,7 +153,8 @@ impl Writer {
             }
             self.commit(group);
             self.homes.sweep();
-            self.preparer.look(self.journal.end().place);
+            self.preparer
+                .look(self.journal.end().place, self.journal.grows());
         }
         if let Err(error) = self.journal.sync() {
             tracing::error!(%error, "the end of the message log is not synced");

@@ -1,11 +1,13 @@
 //! The records on the disk: appended in groups, each written at once and made durable by one sync; and read back.
 //!
 //! A group lies in one segment. The next segment is prepared while its predecessor fills (`prepare`): written
-//! with zeros, so that a sync of what comes into it changes nothing about the file but its bytes.
+//! with zeros, so that a sync of what comes into it changes nothing about the file but its bytes. One that was not
+//! prepared, and grows with each group, is left for the first that was.
 
 use std::collections::HashMap;
 use std::io;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use bytes::Bytes;
 use parking_lot::Mutex;
@@ -19,6 +21,8 @@ const READ_AHEAD: usize = 256 << 10;
 const OPEN: usize = 256;
 /// How much is written to see whether it can be.
 const PROBE: usize = 16 << 10;
+/// How much of a new segment is synced at once, so that no sync that a caller waits for waits long for this one.
+const GENTLY: u64 = 2 << 20;
 /// How much of a new segment is written at once.
 static ZEROS: [u8; 1 << 16] = [0; 1 << 16];
 
@@ -47,6 +51,8 @@ pub(crate) struct Segments {
     open: Mutex<HashMap<u32, Arc<dyn Segment>>>,
     /// Held while a segment is made, so that nobody writes into one that is being filled with zeros.
     making: Mutex<()>,
+    /// The last segment that was prepared.
+    prepared: AtomicU32,
 }
 
 /// The log as its one writer sees it.
@@ -56,6 +62,11 @@ pub(crate) struct Journal {
     /// From this size on a segment is followed by the next.
     segment_bytes: u32,
     file: Arc<dyn Segment>,
+    /// Whether the file grows with each group.
+    grows: bool,
+    /// Whether a group that failed may lie at the end, whole: whoever reads it there finds no way on to another
+    /// segment, so the next group has to take its place.
+    failed: bool,
     end: Position,
     /// Where the staged group ends.
     staged: Position,
@@ -90,6 +101,7 @@ impl Segments {
             disk,
             open: Mutex::new(HashMap::new()),
             making: Mutex::new(()),
+            prepared: AtomicU32::new(0),
         })
     }
 
@@ -182,8 +194,13 @@ impl Segments {
         while place < u64::from(bytes) {
             file.write_at(&ZEROS, place)?;
             place += ZEROS.len() as u64;
+            if place.is_multiple_of(GENTLY) {
+                file.sync()?;
+            }
         }
-        file.sync()
+        file.sync()?;
+        self.prepared.store(number, Ordering::Release);
+        Ok(())
     }
 
     /// Removes a segment. Who has it open reads on.
@@ -229,7 +246,9 @@ impl Journal {
         end: Position,
     ) -> io::Result<Self> {
         let file = segments.get(end.place.segment)?;
-        Ok(Self::at(segments, segment_bytes, file, end))
+        let grows = file.size()? < segment_bytes.into();
+        let journal = Self::at(segments, segment_bytes, file, end);
+        Ok(Self { grows, ..journal })
     }
 
     fn at(
@@ -242,6 +261,8 @@ impl Journal {
             segments,
             segment_bytes,
             file,
+            grows: true,
+            failed: false,
             end,
             staged: end,
             group: Vec::new(),
@@ -266,7 +287,7 @@ impl Journal {
 
     /// Adds a record to the group, and says where it will lie.
     pub(crate) fn stage(&mut self, body: &[u8]) -> Result<Place, JournalError> {
-        if self.group.is_empty() && self.end.place.offset >= self.segment_bytes {
+        if self.group.is_empty() && self.is_full() {
             self.turn_over()?;
         }
         let place = self.staged.place;
@@ -284,6 +305,18 @@ impl Journal {
         Ok(place)
     }
 
+    /// Whether the log goes on in the next segment.
+    fn is_full(&self) -> bool {
+        let next = self.end.place.segment.saturating_add(1);
+        let prepared = self.segments.prepared.load(Ordering::Acquire) == next;
+        self.end.place.offset >= self.segment_bytes || (self.grows && prepared && !self.failed)
+    }
+
+    /// Whether the segment grows with each group.
+    pub(crate) fn grows(&self) -> bool {
+        self.grows
+    }
+
     /// Goes on in the next segment. The one before must be durable first: after a loss of power the way to
     /// the next one leads through it.
     fn turn_over(&mut self) -> io::Result<()> {
@@ -291,6 +324,7 @@ impl Journal {
         let number = self.end.place.segment.saturating_add(1);
         let file = self.segments.begin(number)?;
         file.write_at(&frame::preamble(number, self.end.chain), 0)?;
+        self.grows = file.size()? < self.segment_bytes.into();
         self.end.place = Place {
             segment: number,
             offset: PREAMBLE,
@@ -328,12 +362,14 @@ impl Journal {
 
     /// The staged group is part of the log from now on.
     pub(crate) fn accept(&mut self) {
+        self.failed = false;
         self.end = self.staged;
         self.group.clear();
     }
 
     /// Forgets the staged group.
     pub(crate) fn abandon(&mut self) {
+        self.failed = true;
         self.staged = self.end;
         self.group.clear();
     }

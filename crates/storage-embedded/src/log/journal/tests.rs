@@ -78,6 +78,10 @@ impl Segment for MemoryFile {
         contents.synced = contents.seen.clone();
         Ok(())
     }
+
+    fn size(&self) -> io::Result<u64> {
+        Ok(self.bytes.lock().seen.len() as u64)
+    }
 }
 
 impl MemoryDisk {
@@ -323,6 +327,18 @@ fn what_a_failed_group_has_left_does_not_follow_the_next_one() {
     log.append(&[50], true);
     let found = log.reopen();
     assert_eq!(found, log.written);
+}
+
+#[test]
+fn a_segment_is_not_left_while_a_failed_group_lies_at_its_end() {
+    let mut log = Play::begin();
+    log.fail(&[50], None);
+    log.journal.segments.prepare(2, SEGMENT).unwrap();
+    log.append(&[60], true);
+    log.append(&[70], true);
+    let found = log.reopen();
+    assert_eq!(found, log.written);
+    assert_eq!(found[1].0.segment, 2, "it is left afterwards, for it grows");
 }
 
 #[test]
