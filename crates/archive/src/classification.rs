@@ -178,7 +178,7 @@ impl Content {
             (ns::CLIENT, "subject") => Self::Subject,
             (ns::CLIENT, "thread") => Self::Nothing,
 
-            ("urn:xmpp:message-retract:1" | "urn:xmpp:message-retract:0", "retract") => Self::Retraction,
+            (ns::RETRACTION | "urn:xmpp:message-retract:0", "retract") => Self::Retraction,
             ("urn:xmpp:message-correct:0", "replace") => Self::Correction,
             ("urn:xmpp:reactions:0", "reactions") => Self::Reaction,
 

@@ -74,6 +74,8 @@ pub const FORWARD: &str = "urn:xmpp:forward:0";
 pub const ARCHIVE: &str = "urn:xmpp:mam:2";
 /// XEP-0352: Client State Indication.
 pub const CLIENT_STATE: &str = "urn:xmpp:csi:0";
+/// XEP-0424: Message Retraction.
+pub const RETRACTION: &str = "urn:xmpp:message-retract:1";
 
 /// The namespaces of payloads that stanzas carry, most frequent first: their names are kept without
 /// allocation while a stanza is on its way.

@@ -8,6 +8,7 @@ pub mod delay;
 pub mod forwarded;
 pub mod hint;
 pub mod result_set;
+pub mod retraction;
 pub mod stanza_id;
 #[cfg(test)]
 mod tests;

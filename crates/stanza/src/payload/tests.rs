@@ -10,6 +10,7 @@ use super::client_state::ClientState;
 use super::forwarded::Forwarded;
 use super::hint::Hint;
 use super::result_set::{SetRequest, SetResult};
+use super::retraction::{Retract, Retracted};
 use super::stanza_id::{OriginId, StanzaId};
 use crate::{BareJid, MessageType, Stanza, ns};
 
@@ -43,6 +44,8 @@ const ELEMENTS: &[(&str, &str)] = &[
     ("message", ns::CLIENT),
     ("stanza-id", ns::STANZA_ID),
     ("origin-id", ns::STANZA_ID),
+    ("retract", ns::RETRACTION),
+    ("retracted", ns::RETRACTION),
     ("store", ns::HINTS),
     ("inactive", ns::CLIENT_STATE),
 ];
@@ -179,6 +182,8 @@ proptest! {
         holds(&element, SetResult::parse, SetResult::to_element);
         holds(&element, StanzaId::parse, StanzaId::to_element);
         holds(&element, OriginId::parse, OriginId::to_element);
+        holds(&element, Retract::parse, Retract::to_element);
+        holds(&element, Retracted::parse, Retracted::to_element);
         holds(&element, Query::parse, Query::to_element);
         holds(&element, Finish::parse, Finish::to_element);
         holds(&element, Metadata::parse, Metadata::to_element);
