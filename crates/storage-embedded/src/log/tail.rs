@@ -17,9 +17,9 @@ use super::journal::Position;
 /// How many changes wait at most; the writer waits for the indexer when there are as many.
 const MOST: usize = 1 << 16;
 /// From how many changes on the indexer takes them at once.
-const MANY: usize = 1 << 13;
+const MANY: usize = 1 << 14;
 /// How long changes wait when they are fewer and nobody asks for what they change.
-const PATIENCE: Duration = Duration::from_millis(200);
+const PATIENCE: Duration = Duration::from_secs(1);
 /// How often the indexer looks for what else there is to do.
 const IDLE: Duration = Duration::from_secs(1);
 /// How many tasks wait for the indexer at most.

@@ -27,9 +27,9 @@ const APPLICATION_ID: i32 = 0x524c_6f67;
 const VERSION: i32 = 1;
 /// The page cache of the connection that writes, in KiB.
 const CACHE: i64 = 64 << 10;
-/// After how many pages of its own log SQLite moves them into the file, and syncs both. Not many more: what is synced
-/// there stands in the way of the syncs that callers wait for.
-const CHECKPOINT_PAGES: i64 = 2 << 10;
+/// After how many pages of its own log SQLite moves them into the file, and syncs both: a page that changes often
+/// is moved once for many changes.
+const CHECKPOINT_PAGES: i64 = 16 << 10;
 
 /// Opens the index for writing, and makes it if it is not there.
 pub(crate) fn open(path: &Path) -> Result<Connection, OpenError> {
