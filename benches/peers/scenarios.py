@@ -30,7 +30,7 @@ class Length:
         return ["--seconds", str(self.seconds), "--warm-up", str(self.warm_up), "--settle", str(self.settle)]
 
 
-FULL = Length(seconds=6, warm_up=2, settle=4, users=2000)
+FULL = Length(seconds=6, warm_up=2, settle=4, users=4000)
 QUICK = Length(seconds=3, warm_up=1, settle=2, users=1000)
 
 

@@ -20,8 +20,8 @@ const CHECKED_BYTES: u64 = 256 << 20;
 const BUSY: Duration = Duration::from_secs(5);
 /// The writer's page cache, in KiB.
 const WRITER_CACHE: i64 = 16 << 10;
-/// The page cache of each reader, in KiB. The system keeps the file's pages for all of them.
-const READER_CACHE: i64 = 256;
+/// The page cache of each reader, in KiB: what leads to the rows. The system keeps the file's pages for all of them.
+const READER_CACHE: i64 = 64;
 /// The log is cut to this many bytes when it is restarted.
 const LOG_BYTES: i64 = 32 << 20;
 /// Prepared statements that a connection keeps.

@@ -48,7 +48,7 @@ pub struct Scanner {
     /// Bytes of the buffer that were looked at; the frame under construction begins at 0.
     position: usize,
     /// The names of the elements that are open inside the frame, as places in the buffer.
-    open: SmallVec<[Span; 6]>,
+    open: SmallVec<[Span; 4]>,
     /// Where the tag that is being read begins.
     tag_start: usize,
     /// Name of the root as the header wrote it, to compare with its end tag.

@@ -76,10 +76,7 @@ impl Connection {
                 .with_text("the server is short of memory; try again later");
             return self.tell(Input::Shutdown(error), ctx);
         }
-        let login = self
-            .login
-            .take()
-            .map_or_else(|| self.begin_login(), |login| *login);
+        let login = self.login.take().unwrap_or_else(|| self.begin_login());
         let request = match request {
             SaslRequest::Start { mechanism, initial } => Request::Start { mechanism, initial },
             SaslRequest::Response(response) => Request::Response(response),
@@ -88,7 +85,7 @@ impl Connection {
         let reply_wanted = !matches!(request, Request::Abort);
         match self.edge.authenticator.step(login, request) {
             Step::Done(login, reply) if reply_wanted => self.replied(login, reply, ctx),
-            Step::Done(login, _) => self.login = Some(Box::new(login)),
+            Step::Done(login, _) => self.login = Some(login),
             Step::Pending(step) => {
                 let replied =
                     |(login, reply): (Login, Reply), act: &mut ConnectionActor, ctx: &mut Ctx| {
@@ -162,7 +159,7 @@ impl Connection {
     fn replied(&mut self, login: Login, reply: Reply, ctx: &mut Ctx) {
         let reply = match reply {
             Reply::Challenge(challenge) => {
-                self.login = Some(Box::new(login));
+                self.login = Some(login);
                 SaslReply::Challenge(challenge)
             }
             Reply::Success(success) => {
@@ -179,7 +176,7 @@ impl Connection {
                 text,
                 close,
             } => {
-                self.login = Some(Box::new(login));
+                self.login = Some(login);
                 if close {
                     self.closing(CloseReason::StreamError);
                 }

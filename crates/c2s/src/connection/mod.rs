@@ -67,7 +67,7 @@ struct Connection {
     negotiation: Negotiation,
     /// What there is beside, until the client has authenticated.
     newcomer: Option<Box<Newcomer>>,
-    login: Option<Box<Login>>,
+    login: Option<Login>,
     attached: Option<Attached>,
     outgoing: Outgoing,
     phase: Phase,
@@ -242,5 +242,13 @@ impl Phase {
             Self::Open => None,
             Self::Closing(reason) | Self::Disconnecting(reason) => Some(reason),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn an_idle_connection_takes_a_kibibyte_beside_its_tls() {
+        assert!(size_of::<super::Connection>() <= 1024);
     }
 }

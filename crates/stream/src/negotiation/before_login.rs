@@ -55,7 +55,7 @@ impl Negotiation {
         let [payload] = request.names() else {
             return None;
         };
-        let is_host = |to: &Jid| to.is_bare() && to.as_str() == stream.host;
+        let is_host = |to: &Jid| to.is_bare() && to.as_str() == &*stream.host;
         let tls = self.tls();
         let is_taken = matches!(self.state, State::Features)
             && request.from.is_none()

@@ -74,8 +74,8 @@ pub struct Negotiation {
 /// A stream between its header and the next one.
 #[derive(Debug)]
 struct OpenStream {
-    id: String,
-    host: String,
+    id: Box<str>,
+    host: Box<str>,
     /// Who the client said it is (§4.7.1).
     from: Option<BareJid>,
     lang: Option<Box<str>>,
@@ -203,12 +203,12 @@ impl Negotiation {
 
     /// The host that the client asked for on the present stream.
     pub fn host(&self) -> Option<&str> {
-        self.stream.as_ref().map(|stream| stream.host.as_str())
+        self.stream.as_ref().map(|stream| &*stream.host)
     }
 
     /// The id of the present stream (§4.7.3); empty before there is one.
     pub fn stream_id(&self) -> &str {
-        self.stream.as_ref().map_or("", |stream| stream.id.as_str())
+        self.stream.as_ref().map_or("", |stream| &*stream.id)
     }
 
     /// The account that the client has proved to be.

@@ -63,8 +63,8 @@ impl Negotiation {
         );
         effects.push(Effect::Send(out.into()));
         self.stream = Some(OpenStream {
-            id,
-            host,
+            id: id.into(),
+            host: host.into(),
             from: greeting.from.map(|from| from.bare()),
             lang: greeting.lang,
             namespaces: greeting.namespaces,
@@ -105,7 +105,7 @@ impl Negotiation {
     /// §4.3.2: what the client may or must negotiate now.
     fn send_features(&mut self, effects: &mut Vec<Effect>) {
         let Some(stream) = &self.stream else { return };
-        let host = stream.host.as_str();
+        let host = &*stream.host;
         let mut list = Vec::new();
         if self.account.is_some() {
             list.push(features::bind());
