@@ -1,7 +1,7 @@
 //! What becomes of a message: the one table of what is archived, kept, carbon-copied and pushed.
 //!
 //! A message is judged by its type and by the names of its payloads, without a look into them. Its payloads
-//! say what it carries ([`Content`]: the strongest of them counts), [`Row::of`] is the table, and hints
+//! say what it carries ([`Content`]: the strongest of them counts), `Row::of` is the table, and hints
 //! (XEP-0334) change what the table says.
 
 use rookery_stanza::payload::carbon::PRIVATE;
