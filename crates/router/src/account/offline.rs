@@ -59,9 +59,12 @@ impl Offline {
             .is_some_and(|replay| replay.session == session && replay.more)
     }
 
-    /// Notes whether the store holds messages.
+    /// Notes whether the store holds messages; some may have come behind those that are being handed over.
     pub(super) fn found(&mut self, stored: bool) {
         self.stored = stored;
+        if let Some(replay) = &mut self.replay {
+            replay.more |= stored;
+        }
     }
 
     /// Notes that a message was kept.

@@ -19,9 +19,15 @@ use crate::metrics::Mailbox;
 /// How soon a hop to a shard whose mailbox was full is tried again.
 const RETRY: Duration = Duration::from_millis(5);
 
-/// Messages that are handled before the rest of the thread has its turn. Sessions then pass on what came of
-/// them, and it does not pile up.
+/// Messages that are handled at least before the rest of the thread has its turn. Sessions then pass on what
+/// came of them, and it does not pile up.
 const TURN: usize = 64;
+
+/// Messages that are handled in one turn when so many wait: in each pass a part of them all, so that those
+/// who send cannot be faster for long, and wait for their credit before the mailbox is full.
+fn turn(waiting: i64) -> usize {
+    usize::try_from(waiting / 4).map_or(TURN, |part| part.max(TURN))
+}
 
 impl Actor for HomeShard {
     type Context = Context<Self>;
@@ -55,7 +61,7 @@ impl HomeShard {
     /// go otherwise.
     fn give_turn(&mut self, context: &mut Context<Self>) {
         self.handled += 1;
-        if self.handled >= TURN {
+        if self.handled >= turn(self.metrics.waiting.of(Mailbox::Shard).get()) {
             self.handled = 0;
             context.wait(wrap_future(yield_now()));
         }
@@ -231,4 +237,16 @@ fn random_resource() -> Option<String> {
     let mut bytes = [0; 16];
     getrandom::fill(&mut bytes).ok()?;
     Some(format!("{:032x}", u128::from_be_bytes(bytes)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{TURN, turn};
+
+    #[test]
+    fn a_turn_is_the_longer_the_more_messages_wait() {
+        assert_eq!(turn(0), TURN);
+        assert_eq!(turn(-1), TURN);
+        assert_eq!(turn(4_000), 1_000);
+    }
 }

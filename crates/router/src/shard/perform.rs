@@ -18,7 +18,10 @@ impl HomeShard {
     pub(super) fn perform(&mut self, account: &BareJid, effect: Effect, permit: Option<&Permit>) {
         match effect {
             Effect::Deliver(session, mut delivery) => {
-                delivery.since = permit.map(Permit::since);
+                // What was kept is not from just now.
+                if delivery.position.is_none() {
+                    delivery.since = permit.map(Permit::since);
+                }
                 self.deliver(account, session, delivery);
             }
             Effect::Online(online) => {
