@@ -95,12 +95,13 @@ impl EmbeddedStore {
     /// Takes no more work, does what waits, and gives the file up. Closing again changes nothing.
     pub async fn close(&self) {
         self.reads.close();
-        self.writes.close();
         let readers = std::mem::take(&mut *self.readers.lock());
         for reader in readers {
             reader.end().await;
         }
-        // The last connection that closes moves the log into the file, and only the writer can.
+        // The last connection that closes moves the log into the file, and only the writer can: it ends when
+        // the readers have.
+        self.writes.close();
         let writer = self.writer.lock().take();
         if let Some(writer) = writer {
             writer.end().await;
