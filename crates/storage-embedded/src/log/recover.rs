@@ -41,8 +41,7 @@ pub(crate) fn recover(
         return Ok(journal.map_err(JournalError::from)?);
     };
     // What is read may not be durable yet, and what follows is built on it.
-    let sync = segments.sync_from(from.place.segment);
-    sync.map_err(JournalError::from)?;
+    segments.settle(from)?;
     let mut applier = Applier::default();
     let mut changes = Vec::new();
     let mut replayed = 0;

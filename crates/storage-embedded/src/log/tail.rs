@@ -10,9 +10,8 @@ use rookery_storage::StoreError;
 use rusqlite::Connection;
 use tokio::sync::watch;
 
-use super::disk::Segment;
 use super::index::Change;
-use super::journal::Position;
+use super::journal::{Position, Synced};
 
 /// How many changes wait at most; the writer waits for the indexer when there are as many.
 const MOST: usize = 1 << 16;
@@ -60,7 +59,7 @@ struct State {
 pub(crate) struct End {
     pub(crate) position: Position,
     /// The segment to sync before the index may contain what was written.
-    pub(crate) unsynced: Option<Arc<dyn Segment>>,
+    pub(crate) unsynced: Option<Arc<Synced>>,
 }
 
 /// How far the index has come.

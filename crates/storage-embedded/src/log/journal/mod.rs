@@ -4,6 +4,8 @@
 //! with zeros, so that a sync of what comes into it changes nothing about the file but its bytes. One that was not
 //! prepared, and grows with each group, is left for the first that was.
 
+mod unsynced;
+
 use std::collections::HashMap;
 use std::io;
 use std::sync::Arc;
@@ -14,6 +16,8 @@ use parking_lot::Mutex;
 
 use super::disk::{Disk, Segment};
 use super::frame::{self, HEADER, Header, PREAMBLE, Place};
+pub(crate) use unsynced::Synced;
+use unsynced::Unsynced;
 
 /// How much is read at once when records are read one after the other.
 const READ_AHEAD: usize = 256 << 10;
@@ -61,7 +65,7 @@ pub(crate) struct Journal {
     segments: Arc<Segments>,
     /// From this size on a segment is followed by the next.
     segment_bytes: u32,
-    file: Arc<dyn Segment>,
+    file: Arc<Synced>,
     /// Whether the file grows with each group.
     grows: bool,
     /// Whether a group that failed may lie at the end, whole: whoever reads it there finds no way on to another
@@ -72,6 +76,7 @@ pub(crate) struct Journal {
     staged: Position,
     group: Vec<u8>,
     synced: bool,
+    unsynced: Unsynced,
 }
 
 /// A record on its way from the disk.
@@ -105,9 +110,31 @@ impl Segments {
         })
     }
 
-    /// Makes durable whatever lies in a segment and in those after it.
-    pub(crate) fn sync_from(&self, number: u32) -> io::Result<()> {
-        for number in self.list()?.into_iter().filter(|&other| other >= number) {
+    /// Makes durable whatever is read from a position on. What lies in the last segment is written again: a sync
+    /// may have failed for it before the process ended, and another one would not write it.
+    pub(crate) fn settle(&self, from: Position) -> Result<(), JournalError> {
+        let mut records = self.records(from);
+        while records.next()?.is_some() {}
+        let end = records.position().place;
+        let is_first = end.segment == from.place.segment;
+        let mut place = u64::from(if is_first { from.place.offset } else { 0 });
+        let file = self.get(end.segment)?;
+        let mut bytes = vec![0; READ_AHEAD];
+        while place < end.offset.into() {
+            let read = file.read_at(&mut bytes, place)?;
+            let left = usize::try_from(u64::from(end.offset) - place).unwrap_or(read);
+            let again = bytes.get(..read.min(left)).unwrap_or_default();
+            if again.is_empty() {
+                break;
+            }
+            file.write_at(again, place)?;
+            place += again.len() as u64;
+        }
+        for number in self
+            .list()?
+            .into_iter()
+            .filter(|&number| number >= from.place.segment)
+        {
             self.get(number)?.sync()?;
         }
         Ok(())
@@ -260,13 +287,14 @@ impl Journal {
         Self {
             segments,
             segment_bytes,
-            file,
+            file: Synced::new(file),
             grows: true,
             failed: false,
             end,
             staged: end,
             group: Vec::new(),
             synced: true,
+            unsynced: Unsynced::default(),
         }
     }
 
@@ -276,7 +304,7 @@ impl Journal {
     }
 
     /// The file that the end lies in.
-    pub(crate) fn file(&self) -> &Arc<dyn Segment> {
+    pub(crate) fn file(&self) -> &Arc<Synced> {
         &self.file
     }
 
@@ -323,46 +351,60 @@ impl Journal {
         self.sync()?;
         let number = self.end.place.segment.saturating_add(1);
         let file = self.segments.begin(number)?;
-        file.write_at(&frame::preamble(number, self.end.chain), 0)?;
+        let preamble = frame::preamble(number, self.end.chain);
+        file.write_at(&preamble, 0)?;
         self.grows = file.size()? < self.segment_bytes.into();
+        self.unsynced.add(0, &preamble);
         self.end.place = Place {
             segment: number,
             offset: PREAMBLE,
         };
         self.staged = self.end;
-        self.file = file;
+        self.file = Synced::new(file);
         self.synced = false;
         Ok(())
     }
 
     /// Writes the staged group. When that fails, nothing was appended, and the next group takes its place.
     pub(crate) fn write(&mut self) -> io::Result<()> {
+        self.file.mend(&self.unsynced)?;
+        if self.unsynced.is_full() {
+            self.sync()?;
+        }
         self.synced &= self.group.is_empty();
-        self.file
-            .write_at(&self.group, self.end.place.offset.into())
+        let place = self.end.place.offset.into();
+        self.file.file().write_at(&self.group, place)
     }
 
     /// Makes durable whatever was written.
     pub(crate) fn sync(&mut self) -> io::Result<()> {
         if !self.synced {
+            // A group on its way is not among what is kept: should a sync have failed for it, this one fails too.
+            if self.group.is_empty() {
+                self.file.mend(&self.unsynced)?;
+            }
             self.file.sync()?;
             self.synced = true;
+            self.unsynced.clear();
         }
         Ok(())
     }
 
     /// Tries to write and sync where the next group comes, which leaves no trace.
     pub(crate) fn probe(&mut self) -> io::Result<()> {
-        self.file.write_at(
-            ZEROS.get(..PROBE).unwrap_or_default(),
-            self.end.place.offset.into(),
-        )?;
+        self.file.mend(&self.unsynced)?;
+        let zeros = ZEROS.get(..PROBE).unwrap_or_default();
+        let place = self.end.place.offset.into();
+        self.file.file().write_at(zeros, place)?;
         self.file.sync()
     }
 
     /// The staged group is part of the log from now on.
     pub(crate) fn accept(&mut self) {
         self.failed = false;
+        if !self.synced {
+            self.unsynced.add(self.end.place.offset.into(), &self.group);
+        }
         self.end = self.staged;
         self.group.clear();
     }

@@ -1,6 +1,7 @@
 //! Whatever is lost or damaged, what was synced is read back, and nothing that was not written.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 use proptest::prelude::*;
 
@@ -21,6 +22,8 @@ struct MemoryFile {
 struct Contents {
     seen: Vec<u8>,
     synced: Vec<u8>,
+    /// What a sync would write: nothing that a sync has failed for, as on Linux, unless it is written again.
+    dirty: Vec<Range<usize>>,
     /// The next write fails when this many bytes of it are written.
     fails_after: Option<usize>,
     sync_fails: bool,
@@ -58,6 +61,7 @@ impl Segment for MemoryFile {
             contents.seen.resize(place + written, 0);
         }
         contents.seen[place..place + written].copy_from_slice(&bytes[..written]);
+        contents.dirty.push(place..place + written);
         failure.map_or(Ok(()), |_| Err(io::ErrorKind::StorageFull.into()))
     }
 
@@ -72,10 +76,15 @@ impl Segment for MemoryFile {
 
     fn sync(&self) -> io::Result<()> {
         let mut contents = self.bytes.lock();
+        let dirty = std::mem::take(&mut contents.dirty);
         if std::mem::take(&mut contents.sync_fails) {
             return Err(io::Error::other("the test says so"));
         }
-        contents.synced = contents.seen.clone();
+        let Contents { seen, synced, .. } = &mut *contents;
+        synced.resize(seen.len(), 0);
+        for range in dirty {
+            synced[range.clone()].copy_from_slice(&seen[range]);
+        }
         Ok(())
     }
 
@@ -105,6 +114,7 @@ impl MemoryDisk {
             }
             contents.synced.clone_from(&left);
             contents.seen = left;
+            contents.dirty.clear();
         }
     }
 }
@@ -186,7 +196,7 @@ impl Play {
     /// The process ends, and the next one reads what it finds.
     fn reopen(&mut self) -> Vec<(Place, Vec<u8>)> {
         let segments = Segments::new(self.disk.clone());
-        segments.sync_from(self.start.place.segment).unwrap();
+        segments.settle(self.start).unwrap();
         let mut found = Vec::new();
         let mut records = segments.records(self.start);
         while let Some(record) = records.next().unwrap() {
@@ -317,6 +327,32 @@ proptest! {
         log.check()?;
         prop_assert_eq!(log.written.len(), 2);
     }
+}
+
+#[test]
+fn what_waited_for_a_sync_that_failed_is_written_again_before_the_next() {
+    let mut log = Play::begin();
+    log.append(&[50], false);
+    log.fail(&[60], None);
+    log.append(&[70], true);
+    log.disk.lose_power(&[false]);
+    let found = log.reopen();
+    assert_eq!(found, log.written);
+}
+
+#[test]
+fn a_sync_that_failed_for_somebody_else_has_failed_for_the_writer_too() {
+    let mut log = Play::begin();
+    log.append(&[50], false);
+    log.disk.file(1).bytes.lock().sync_fails = true;
+    assert!(log.journal.file().sync().is_err());
+    assert!(
+        log.journal.file().sync().is_err(),
+        "until it is written again"
+    );
+    log.append(&[70], true);
+    log.disk.lose_power(&[false]);
+    assert_eq!(log.reopen(), log.written);
 }
 
 #[test]
