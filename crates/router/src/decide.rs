@@ -12,6 +12,8 @@ pub(crate) enum Destination {
     Account,
     /// A host of ours itself: `domainpart`, with or without a resourcepart (§10.5.1, §10.5.2).
     Host(Arc<Host>),
+    /// A component of ours (XEP-0114): a specialized local service (§10.5).
+    Component,
     /// Another server (§10.4).
     Remote,
 }
@@ -19,6 +21,7 @@ pub(crate) enum Destination {
 /// Decides where a stanza for `to` goes.
 pub(crate) fn decide(to: &Jid, hosts: &Hosts) -> Destination {
     match hosts.get(to.domain()) {
+        None if hosts.is_component(to.domain()) => Destination::Component,
         None => Destination::Remote,
         Some(_) if to.local().is_some() => Destination::Account,
         Some(host) => Destination::Host(Arc::clone(host)),
@@ -33,7 +36,7 @@ mod tests {
 
     fn hosts() -> Hosts {
         let jid = BareJid::parse("example.com").unwrap();
-        Hosts::new([Host::new(jid)])
+        Hosts::new([Host::new(jid)]).with_components(["irc.example.com".to_owned()])
     }
 
     #[test]
@@ -52,6 +55,11 @@ mod tests {
         assert!(matches!(
             decided("example.com/announce"),
             Destination::Host(_)
+        ));
+        assert!(matches!(decided("irc.example.com"), Destination::Component));
+        assert!(matches!(
+            decided("romeo@irc.example.com/orchard"),
+            Destination::Component
         ));
         assert!(matches!(decided("romeo@example.net"), Destination::Remote));
         assert!(matches!(decided("chat.example.com"), Destination::Remote));

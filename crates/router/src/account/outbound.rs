@@ -63,6 +63,7 @@ impl Account {
         match decide(&to, &scene.rules.hosts) {
             Destination::Account => self.sent_to_account(session, stanza, &to, scene, step),
             Destination::Host(host) => self.sent_to_host(session, stanza, &host, scene, step),
+            Destination::Component => self.sent_to_component(session, stanza, &to, scene, step),
             Destination::Remote => self.sent_abroad(stanza, &to, scene, step),
         }
     }
@@ -129,6 +130,24 @@ impl Account {
                 step.now().bounce(stanza, Condition::Forbidden);
             }
             Kind::Iq(_) => self.pass_on(stanza, to, scene, step),
+        }
+    }
+
+    /// XEP-0114: what the account has to remember of it is the same; a request is the component's to answer,
+    /// whatever it asks for.
+    fn sent_to_component(
+        &mut self,
+        session: &SessionKey,
+        stanza: Stanza,
+        to: &Jid,
+        scene: &Scene<'_>,
+        step: &mut Step,
+    ) {
+        match stanza.kind {
+            Kind::Iq(_) => step.now().route(stanza),
+            Kind::Message(_) | Kind::Presence(_) => {
+                self.sent_to_account(session, stanza, to, scene, step);
+            }
         }
     }
 

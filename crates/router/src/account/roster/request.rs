@@ -135,7 +135,9 @@ impl Account {
         let mut then = Effects::default();
         self.push(item::removal(jid), &update, &mut then);
         self.respond(&request, None, &mut then);
-        if let Destination::Account = decide(jid.as_jid(), &scene.rules.hosts) {
+        if let Destination::Account | Destination::Component =
+            decide(jid.as_jid(), &scene.rules.hosts)
+        {
             self.end_subscriptions(&item, &mut then);
         }
         let mut write =

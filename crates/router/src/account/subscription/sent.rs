@@ -73,7 +73,7 @@ impl Account {
         let mut out = Effects::default();
         let here = matches!(
             decide(contact.as_jid(), &scene.rules.hosts),
-            Destination::Account
+            Destination::Account | Destination::Component
         );
         if !row.route || !here {
             out.settled(stanza.kind, Outcome::Local);
