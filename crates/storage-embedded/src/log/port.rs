@@ -6,7 +6,7 @@ use rookery_stanza::BareJid;
 use rookery_storage::StoreError;
 use rookery_storage::message_log::{
     Appended, Filter, MessageLog, NewMessage, Opened, Page, PageQuery, Paged, Retention, Row,
-    RowId, Span, Trimmed,
+    RowId, Span, Tail, Trimmed,
 };
 
 use super::reading::{self, ReadError, Reading};
@@ -42,6 +42,11 @@ impl MessageLog for EmbeddedLog {
             caller,
         })
         .await
+    }
+
+    async fn tail(&self, account: &BareJid) -> Result<Tail, StoreError> {
+        let tail = self.read_from(account, |reading| Ok(reading.tail()?));
+        Ok(tail.await?.unwrap_or_default())
     }
 
     async fn append(&self, messages: Vec<NewMessage>) -> Result<Vec<Appended>, StoreError> {

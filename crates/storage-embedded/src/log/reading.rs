@@ -3,7 +3,7 @@
 use std::io;
 
 use rookery_storage::StoreError;
-use rookery_storage::message_log::{Filter, Page, PageQuery, Paged, Row, RowId, Span};
+use rookery_storage::message_log::{Filter, Page, PageQuery, Paged, Row, RowId, Span, Tail};
 use rusqlite::Connection;
 
 use super::entry::{Entry, Event};
@@ -21,6 +21,7 @@ pub(crate) struct Reading<'a> {
     connection: &'a Connection,
     segments: &'a Segments,
     account: &'a str,
+    standing: Standing,
     number: i64,
 }
 
@@ -43,13 +44,15 @@ pub(crate) fn read<T>(
     work: impl Fn(&Reading<'_>) -> Result<T, ReadError>,
 ) -> Result<Option<T>, Failure> {
     let attempt = || {
-        let Some(number) = Standing::read(connection, account)?.number else {
+        let standing = Standing::read(connection, account)?;
+        let Some(number) = standing.number else {
             return Ok(None);
         };
         let reading = Reading {
             connection,
             segments,
             account,
+            standing,
             number,
         };
         work(&reading).map(Some)
@@ -71,6 +74,13 @@ pub(crate) fn read<T>(
 // === impl Reading ===
 
 impl Reading<'_> {
+    pub(crate) fn tail(&self) -> rusqlite::Result<Tail> {
+        Ok(Tail {
+            last: self.standing.last,
+            owed: self.standing.owed(self.connection)?,
+        })
+    }
+
     pub(crate) fn page(&self, query: &PageQuery) -> Result<Paged, ReadError> {
         for id in query.after.iter().chain(&query.before) {
             if self.archived(*id)?.is_none() {

@@ -83,10 +83,11 @@ impl MessageLog for MemoryLog {
             return Ok(Opened::Fenced { epoch: log.epoch });
         }
         log.epoch = epoch;
-        Ok(Opened::Home(Tail {
-            last: log.last,
-            owed: log.rows.values().filter(|kept| kept.owed).count() as u64,
-        }))
+        Ok(Opened::Home(log.tail()))
+    }
+
+    async fn tail(&self, account: &BareJid) -> Result<Tail, StoreError> {
+        self.ask(account, Log::tail)
     }
 
     async fn append(&self, messages: Vec<NewMessage>) -> Result<Vec<Appended>, StoreError> {
@@ -236,6 +237,13 @@ impl Log {
         };
         self.rows.insert(id, kept);
         Appended::At(id)
+    }
+
+    fn tail(&self) -> Tail {
+        Tail {
+            last: self.last,
+            owed: self.rows.values().filter(|kept| kept.owed).count() as u64,
+        }
     }
 
     fn remembered(&self, ingress: IngressId, now: u64) -> Option<RowId> {

@@ -37,7 +37,7 @@ pub enum Opened {
     },
 }
 
-/// The end of a log, as of the moment when it was opened.
+/// The end of a log.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Tail {
     /// The id of the last row that was ever appended, whether or not it is still there.
@@ -56,6 +56,10 @@ pub trait MessageLog: Send + Sync {
     /// Makes the caller the home of the account: from now on only appends of this epoch are taken. The answer is
     /// durable, and as of the moment when the epoch changed. A log that was never opened has the epoch 0.
     async fn open(&self, account: &BareJid, epoch: u64) -> Result<Opened, StoreError>;
+
+    /// The end of the log of an account. Asked at every login: nothing is written, and a log that does not exist costs
+    /// next to nothing.
+    async fn tail(&self, account: &BareJid) -> Result<Tail, StoreError>;
 
     /// Appends messages in order; one answer for each row, in the order of the messages and of their rows. Waits as
     /// long as too much waits already, and then until all of it is durable. After an error any of the messages may have

@@ -216,6 +216,32 @@ pub async fn a_new_home_is_told_the_end_of_the_log(
     Ok(())
 }
 
+/// Also of a log that was never written, and although the last row is not kept any more.
+pub async fn the_end_of_a_log_is_told_to_whoever_asks(
+    log: &impl MessageLog,
+) -> Result<(), StoreError> {
+    assert_eq!(log.tail(&romeo()).await?, Tail::default());
+    assert_eq!(log.logs("montague.example", None, 10).await?, []);
+    add(log, message(0)).await?;
+    let first = add(log, kept(message(1), &owed())).await?;
+    let last = add(log, kept(message(2), &owed())).await?;
+    let tail = |owed| Tail {
+        last: Some(last),
+        owed,
+    };
+    assert_eq!(log.tail(&romeo()).await?, tail(2));
+    assert_eq!(log.tail(&juliet()).await?, Tail::default());
+    log.confirm(&romeo(), vec![last]).await?;
+    assert_eq!(log.tail(&romeo()).await?, tail(1));
+    log.confirm(&romeo(), vec![first]).await?;
+    log.trim(&romeo(), Retention::forever(START + 2 * HOUR), 100)
+        .await?;
+    assert_eq!(log.tail(&romeo()).await?, tail(0));
+    log.erase(&romeo()).await?;
+    assert_eq!(log.tail(&romeo()).await?, Tail::default());
+    Ok(())
+}
+
 /// What one log has is not in another.
 pub async fn logs_are_apart(log: &impl MessageLog) -> Result<(), StoreError> {
     let ids: Vec<RowId> = fill(log, 3).await?;

@@ -38,6 +38,7 @@ macro_rules! message_log_suite {
             appends_of_another_epoch_are_refused
             an_older_home_cannot_open_a_log
             a_new_home_is_told_the_end_of_the_log
+            the_end_of_a_log_is_told_to_whoever_asks
             logs_are_apart
             owed_rows_are_read_in_order_and_in_pages
             a_confirmed_row_is_not_owed
