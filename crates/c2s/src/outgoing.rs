@@ -3,8 +3,8 @@
 use std::collections::VecDeque;
 
 use bytes::Bytes;
-use rookery_delivery::Delivery;
-use rookery_stanza::Kind;
+use rookery_delivery::{Custody, Delivery};
+use rookery_stanza::{Kind, RowId};
 
 /// Plain text is passed to the transport in pieces of about this size: one TLS record.
 const PIECE: usize = 16 * 1024;
@@ -29,12 +29,12 @@ enum Item {
 }
 
 /// What the socket has taken since it was last asked.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Flushed {
     /// Bytes of stanzas to give back to the budget.
     pub(crate) bytes: usize,
-    /// The last position of the account's queue among them.
-    pub(crate) position: Option<u64>,
+    /// The rows of the account's log among them, in order.
+    pub(crate) rows: Vec<RowId>,
 }
 
 // === impl Outgoing ===
@@ -85,15 +85,15 @@ impl Outgoing {
 
     /// The socket has taken everything that was passed to the transport.
     pub(crate) fn flushed(&mut self) -> Flushed {
-        let position = self
+        let rows = self
             .in_transport
             .iter()
-            .rev()
-            .find_map(|delivery| delivery.position);
+            .filter_map(|delivery| delivery.custody.row())
+            .collect();
         self.in_transport = Vec::new();
         Flushed {
             bytes: std::mem::take(&mut self.in_transport_bytes),
-            position,
+            rows,
         }
     }
 
@@ -122,7 +122,7 @@ impl Outgoing {
 /// results are for this client only.
 fn is_returnable(delivery: &Delivery) -> bool {
     match delivery.stanza.kind {
-        Kind::Message(_) => true,
+        Kind::Message(_) => delivery.custody != Custody::Copy,
         Kind::Iq(kind) => kind.is_request(),
         Kind::Presence(_) => false,
     }
@@ -134,12 +134,16 @@ mod tests {
 
     use super::*;
 
-    fn message(id: &str, position: Option<u64>) -> Delivery {
+    fn message(id: &str, row: Option<u64>) -> Delivery {
         let stanza = Stanza::message(MessageType::Chat).with_id(id);
         Delivery {
-            position,
+            custody: row.map_or(Custody::Session, |row| Custody::Log(id_of(row))),
             ..Delivery::from(stanza)
         }
+    }
+
+    fn id_of(row: u64) -> RowId {
+        RowId::from_halves(row, 0)
     }
 
     #[test]
@@ -176,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_socket_has_taken_is_confirmed_by_its_last_position() {
+    fn what_the_socket_has_taken_is_confirmed_row_by_row() {
         let mut outgoing = Outgoing::default();
         outgoing.push(vec![
             message("1", Some(7)),
@@ -184,7 +188,7 @@ mod tests {
             message("3", None),
         ]);
         outgoing.next_piece(&mut Vec::new());
-        assert_eq!(outgoing.flushed().position, Some(8));
+        assert_eq!(outgoing.flushed().rows, [id_of(7), id_of(8)]);
         assert_eq!(outgoing.flushed(), Flushed::default());
         assert!(outgoing.undelivered().is_empty());
     }

@@ -1,11 +1,14 @@
 //! Back-pressure: what a sender has in flight, and the wake-up when there is less of it.
 
+use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::Waker;
 use std::time::Instant;
 
 use futures_util::task::AtomicWaker;
+
+use crate::settlement::Settlements;
 
 /// Counts the stanzas of one connection that are on their way inside the server, and their bytes.
 ///
@@ -27,10 +30,19 @@ pub struct Load {
     pub bytes: usize,
 }
 
-/// Stands for stanzas in flight; when the last clone is dropped, they are settled.
+/// Stands for stanzas in flight; when the last clone is dropped, they are settled: all that they caused is
+/// durable, handed over, or answered.
 #[derive(Clone, Debug)]
 pub struct Permit {
     held: Arc<Held>,
+    _numbered: Option<Arc<Numbered>>,
+}
+
+/// Numbers of stanzas that a session is told of when they are settled.
+#[derive(Debug)]
+struct Numbered {
+    settlements: Arc<Settlements>,
+    numbers: Range<u64>,
 }
 
 #[derive(Debug)]
@@ -73,6 +85,7 @@ impl Credit {
                 load,
                 since,
             }),
+            _numbered: None,
         }
     }
 
@@ -97,6 +110,25 @@ impl Permit {
     pub fn since(&self) -> Instant {
         self.held.since
     }
+
+    /// Has the session of `settlements` told, when the stanzas are settled, that these numbers are.
+    #[must_use]
+    pub fn settling(self, settlements: &Arc<Settlements>, numbers: Range<u64>) -> Self {
+        let settlements = Arc::clone(settlements);
+        Self {
+            _numbered: Some(Arc::new(Numbered {
+                settlements,
+                numbers,
+            })),
+            ..self
+        }
+    }
+}
+
+impl Drop for Numbered {
+    fn drop(&mut self) {
+        self.settlements.settle(self.numbers.clone());
+    }
 }
 
 impl Drop for Held {
@@ -112,6 +144,8 @@ impl Drop for Held {
 
 #[cfg(test)]
 mod tests {
+    use futures_util::FutureExt;
+
     use super::*;
 
     #[expect(
@@ -120,6 +154,12 @@ mod tests {
     )]
     fn take(credit: &Arc<Credit>, load: Load) -> Permit {
         credit.take(load, Instant::now())
+    }
+
+    /// The first numbers of the ranges that were settled since the last question.
+    fn settled(settlements: &Settlements) -> Option<Vec<u64>> {
+        let ranges = settlements.next().now_or_never()?;
+        Some(ranges.into_iter().map(|range| range.start).collect())
     }
 
     const fn load(stanzas: usize, bytes: usize) -> Load {
@@ -148,5 +188,19 @@ mod tests {
         assert!(!credit.available(&waker));
         drop(copy);
         assert!(credit.available(&waker));
+    }
+
+    #[test]
+    fn numbers_are_settled_when_the_last_clone_is_dropped() {
+        let credit = Credit::new(load(10, 1_000));
+        let settlements = Settlements::new();
+        drop(take(&credit, load(3, 300)).settling(&settlements, 1..4));
+        let permit = take(&credit, load(3, 300)).settling(&settlements, 4..7);
+        let copy = permit.clone();
+        drop(permit);
+        assert_eq!(settled(&settlements), Some(vec![1]));
+        drop(copy);
+        assert_eq!(settled(&settlements), Some(vec![4]));
+        assert_eq!(settled(&settlements), None);
     }
 }

@@ -7,7 +7,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
-use rookery_stanza::{BareJid, Jid, Stanza, StanzaError};
+use rookery_stanza::{BareJid, Jid, RowId, Stanza, StanzaError};
 
 use crate::credit::Permit;
 use crate::session::{Delivery, SessionId, SessionKey, SessionPort};
@@ -62,6 +62,10 @@ pub trait Homes: Send + Sync + fmt::Debug {
         permit: Permit,
     ) -> Result<(), Overloaded<Vec<Stanza>>>;
 
-    /// The client has everything with a position up to and including `position`.
-    fn confirmed(&self, session: &SessionKey, position: u64) -> Result<(), Overloaded<()>>;
+    /// The client has these rows of the account's log, in the order in which they were delivered.
+    fn confirmed(
+        &self,
+        session: &SessionKey,
+        rows: Vec<RowId>,
+    ) -> Result<(), Overloaded<Vec<RowId>>>;
 }

@@ -13,9 +13,11 @@ mod credit;
 mod home;
 mod metrics;
 mod session;
+mod settlement;
 
 pub use budget::Budget;
 pub use credit::{Credit, Load, Permit};
 pub use home::{BindRefused, BindRequest, Homes, Overloaded};
 pub use metrics::{ErrorCondition, Limit, Metrics, Path, StanzaKind};
-pub use session::{Close, Delivery, Refusal, Refused, SessionId, SessionKey, SessionPort};
+pub use session::{Close, Custody, Delivery, Refusal, Refused, SessionId, SessionKey, SessionPort};
+pub use settlement::Settlements;

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Instant;
 
-use rookery_stanza::{Jid, Stanza};
+use rookery_stanza::{Jid, RowId, Stanza};
 
 /// Names one session, unlike any other that ever existed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -23,11 +23,25 @@ pub struct SessionKey {
 pub struct Delivery {
     /// What the client receives.
     pub stanza: Stanza,
-    /// Where the stanza stands in the account's durable queue, if it stands there: the session
-    /// reports it through [`Homes::confirmed`](crate::Homes::confirmed) once the client has it.
-    pub position: Option<u64>,
+    /// Who else has it, should the client not get it.
+    pub custody: Custody,
     /// When the server read what it is, or what it answers, if that was just now.
     pub since: Option<Instant>,
+}
+
+/// Who has a stanza besides the session that it was handed to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Custody {
+    /// Nobody: the session returns it to the home when its client does not get it.
+    #[default]
+    Session,
+    /// The log of the account, which owes it: the session reports the row through
+    /// [`Homes::confirmed`](crate::Homes::confirmed) once the client has it, and returns the stanza when
+    /// its client does not get it.
+    Log(RowId),
+    /// Nobody, and nobody misses it: a carbon copy (XEP-0280), or a result of a query that can be asked
+    /// again.
+    Copy,
 }
 
 /// Why a session is asked to end.
@@ -70,13 +84,28 @@ pub trait SessionPort: Send + Sync + fmt::Debug {
 
     /// Asks the session to end. It will unbind by itself; asking again changes nothing.
     fn close(&self, reason: Close);
+
+    /// How many bytes wait for the client: handed over, and not yet written or acknowledged.
+    fn queued(&self) -> usize;
+}
+
+// === impl Custody ===
+
+impl Custody {
+    /// The row in the account's log, if it has one that is owed.
+    pub fn row(self) -> Option<RowId> {
+        match self {
+            Self::Log(row) => Some(row),
+            Self::Session | Self::Copy => None,
+        }
+    }
 }
 
 impl From<Stanza> for Delivery {
     fn from(stanza: Stanza) -> Self {
         Self {
             stanza,
-            position: None,
+            custody: Custody::Session,
             since: None,
         }
     }

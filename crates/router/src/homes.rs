@@ -14,7 +14,7 @@ use rookery_delivery::{
 };
 use rookery_extension::{Features, Hosts};
 use rookery_lifecycle::{Clock, TaskScope};
-use rookery_stanza::{BareJid, Condition, Jid, Stanza};
+use rookery_stanza::{BareJid, Condition, Jid, RowId, Stanza};
 use rookery_storage::Store;
 use rookery_telemetry::{Gauge, Registry};
 use tokio::sync::oneshot;
@@ -209,13 +209,17 @@ impl Homes for Router {
             .map_err(|message| Overloaded(message.batch))
     }
 
-    fn confirmed(&self, session: &SessionKey, position: u64) -> Result<(), Overloaded<()>> {
+    fn confirmed(
+        &self,
+        session: &SessionKey,
+        rows: Vec<RowId>,
+    ) -> Result<(), Overloaded<Vec<RowId>>> {
         let message = Confirmed {
             session: session.clone(),
-            position,
+            rows,
         };
         self.offer(&session.jid, message)
-            .map_err(|_| Overloaded(()))
+            .map_err(|message| Overloaded(message.rows))
     }
 }
 

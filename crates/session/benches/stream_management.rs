@@ -2,9 +2,9 @@
 
 use bytes::Bytes;
 use criterion::{Criterion, criterion_group, criterion_main};
-use rookery_delivery::Delivery;
+use rookery_delivery::{Custody, Delivery};
 use rookery_session::stream_management::{Enable, Limits, StreamManagement};
-use rookery_stanza::Stanza;
+use rookery_stanza::{RowId, Stanza};
 use std::hint::black_box;
 
 const MESSAGE: &[u8] = b"<message from='juliet@example.com/balcony' to='romeo@example.net/orchard' \
@@ -13,7 +13,7 @@ const MESSAGE: &[u8] = b"<message from='juliet@example.com/balcony' to='romeo@ex
 fn message() -> Delivery {
     let stanza = Stanza::parse_again(Bytes::from_static(MESSAGE));
     let mut delivery = Delivery::from(stanza.unwrap_or_else(|_| std::process::abort()));
-    delivery.position = Some(1);
+    delivery.custody = Custody::Log(RowId::from_halves(1, 0));
     delivery
 }
 

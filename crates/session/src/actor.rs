@@ -9,7 +9,7 @@ use actix::{Actor, ActorFutureExt, Addr, AsyncContext, Context, Handler, Message
 use rookery_delivery::{
     BindRefused, BindRequest, Budget, Close, Delivery, Homes, Permit, SessionId, SessionKey,
 };
-use rookery_stanza::{BareJid, Condition, Jid, Stanza, StanzaError};
+use rookery_stanza::{BareJid, Condition, Jid, RowId, Stanza, StanzaError};
 
 use crate::metrics::{Limiter, Metrics};
 use crate::port::Port;
@@ -68,10 +68,10 @@ pub struct FromClient {
     pub permit: Permit,
 }
 
-/// From the connection: everything up to this position of the account's queue was written.
+/// From the connection: these rows of the account's log were written.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
-pub struct Written(pub u64);
+pub struct Written(pub Vec<RowId>);
 
 /// From the connection: it sends nothing more to its client, and this was not written. What reaches it
 /// later all the same comes back in another message.
@@ -268,13 +268,13 @@ impl Handler<FromClient> for SessionActor {
 impl Handler<Written> for SessionActor {
     type Result = ();
 
-    fn handle(&mut self, Written(position): Written, ctx: &mut Self::Context) {
+    fn handle(&mut self, Written(rows): Written, ctx: &mut Self::Context) {
         let Some(key) = self.session.key() else {
             return;
         };
-        if self.homes.confirmed(&key, position).is_err() {
+        if let Err(busy) = self.homes.confirmed(&key, rows) {
             self.metrics.limited.of(Limiter::HomeQueue).increment();
-            ctx.notify_later(Written(position), RETRY);
+            ctx.notify_later(Written(busy.0), RETRY);
         }
     }
 }

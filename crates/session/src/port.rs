@@ -72,6 +72,10 @@ impl SessionPort for Port {
             self.closing.store(false, Ordering::Relaxed);
         }
     }
+
+    fn queued(&self) -> usize {
+        self.budget.queued()
+    }
 }
 
 impl Drop for Port {

@@ -12,10 +12,12 @@ pub mod error;
 pub mod jid;
 pub mod ns;
 pub mod payload;
+mod row_id;
 pub mod stanza;
 
 pub use error::{Condition, ErrorType, StanzaError, StreamCondition, StreamError};
 pub use jid::{BareJid, Jid, JidError};
+pub use row_id::{NotARowId, RowId};
 pub use stanza::{
     IqType, Kind, MessageType, ParseError, PayloadName, PresenceType, Stanza, StanzaFault,
 };

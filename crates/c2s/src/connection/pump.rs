@@ -330,10 +330,8 @@ impl Connection {
             return;
         };
         attached.budget.give_back(flushed.bytes);
-        if let Some(position) = flushed.position
-            && attached.session.try_send(Written(position)).is_err()
-        {
-            // The message stays in the queue and is delivered again.
+        if !flushed.rows.is_empty() && attached.session.try_send(Written(flushed.rows)).is_err() {
+            // The messages stay owed and are delivered again.
             tracing::debug!(peer = %self.about.peer, "a confirmation found no session");
         }
     }

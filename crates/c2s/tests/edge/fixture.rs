@@ -23,7 +23,7 @@ use rookery_delivery::{
 };
 use rookery_extension::{Features, Host, Hosts};
 use rookery_lifecycle::{Clock, Drain, TaskScope};
-use rookery_stanza::{BareJid, Jid, Stanza};
+use rookery_stanza::{BareJid, Jid, RowId, Stanza};
 use rookery_stream::StartTls;
 use rookery_telemetry::Registry;
 use rookery_tls::CertificateStore;
@@ -38,7 +38,7 @@ const BINDS: usize = 1_000;
 pub(crate) enum Event {
     Bound(Arc<dyn SessionPort>),
     Submitted(Vec<Stanza>),
-    Confirmed(u64),
+    Confirmed(Vec<RowId>),
     Unbound(Vec<Delivery>),
 }
 
@@ -120,8 +120,8 @@ impl Homes for FakeHomes {
         Ok(())
     }
 
-    fn confirmed(&self, _: &SessionKey, position: u64) -> Result<(), Overloaded<()>> {
-        self.tell(Event::Confirmed(position));
+    fn confirmed(&self, _: &SessionKey, rows: Vec<RowId>) -> Result<(), Overloaded<Vec<RowId>>> {
+        self.tell(Event::Confirmed(rows));
         Ok(())
     }
 }

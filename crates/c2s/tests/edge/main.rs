@@ -5,8 +5,8 @@ mod fixture;
 use std::time::Duration;
 
 use fixture::{Event, Fixture};
-use rookery_delivery::{Close, Delivery};
-use rookery_stanza::{MessageType, Stanza};
+use rookery_delivery::{Close, Custody, Delivery};
+use rookery_stanza::{MessageType, RowId, Stanza};
 use rookery_xml::Element;
 
 fn chat(id: &str, size: usize) -> Delivery {
@@ -210,21 +210,22 @@ fn a_client_that_says_more_than_is_heard_still_reads_why_its_stream_ended_s4_9()
 }
 
 #[test]
-fn a_confirmed_position_was_written() {
+fn confirmed_rows_were_written() {
     let fixture = Fixture::start(|_| {});
     let mut client = fixture.client();
     client.log_in();
     let port = fixture.port();
-    let deliveries = [3, 4].map(|position| Delivery {
-        position: Some(position),
+    let rows = [3, 4].map(|order| RowId::from_halves(order, 0));
+    let deliveries = rows.map(|row| Delivery {
+        custody: Custody::Log(row),
         ..chat("m", 5)
     });
     port.deliver(deliveries.into()).unwrap();
     let confirmed = fixture.wait_for(|event| match event {
-        Event::Confirmed(position) => Some(position),
+        Event::Confirmed(rows) => Some(rows),
         _ => None,
     });
-    assert_eq!(confirmed, 4);
+    assert_eq!(confirmed, rows);
     client.read_until("</message><message");
 }
 

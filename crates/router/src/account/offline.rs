@@ -5,9 +5,9 @@
 //! by position), and only then is it removed. Until the last page is handed over, new messages that
 //! would overtake it join the end of the queue instead.
 
-use rookery_delivery::{Delivery, Limit, SessionId};
+use rookery_delivery::{Custody, Delivery, Limit, SessionId};
 use rookery_stanza::payload::delay::Delay;
-use rookery_stanza::{Condition, Kind, MessageType, Stanza, ns};
+use rookery_stanza::{Condition, Kind, MessageType, RowId, Stanza, ns};
 use rookery_storage::{OfflineMessage, Queued};
 
 use super::effect::{Change, Effect, Effects, Step, Write};
@@ -188,7 +188,7 @@ impl Account {
             match self.read_message(queued.message) {
                 Some(stanza) => deliveries.push(Delivery {
                     stanza,
-                    position: Some(up_to),
+                    custody: Custody::Log(RowId::from_halves(up_to, 0)),
                     since: None,
                 }),
                 None => out.push(Effect::Unreadable),

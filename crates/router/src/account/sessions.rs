@@ -101,7 +101,7 @@ impl Session {
         };
         // What is still in the store is read again for the next session.
         match delivery.stanza.kind {
-            _ if delivery.position.is_some() => {}
+            _ if delivery.custody.row().is_some() => {}
             Kind::Message(_) | Kind::Iq(_) if held.has_room(&delivery) => held.push(delivery),
             Kind::Message(_) | Kind::Iq(_) => {
                 if let Kind::Message(_) = delivery.stanza.kind {

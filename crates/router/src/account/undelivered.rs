@@ -1,6 +1,6 @@
 //! What a session returns when it ends, since its client did not get it.
 
-use rookery_delivery::Delivery;
+use rookery_delivery::{Custody, Delivery};
 use rookery_stanza::payload::delay::Delay;
 use rookery_stanza::{Condition, Jid, Kind, MessageType, Stanza, ns};
 
@@ -22,7 +22,7 @@ impl Account {
         let stanza = delivery.stanza;
         match stanza.kind {
             // It is still in the store, and will be read again.
-            Kind::Message(_) if delivery.position.is_some() => {}
+            Kind::Message(_) if delivery.custody != Custody::Session => {}
             Kind::Message(kind) => {
                 step.now().push(Effect::Accepted);
                 self.message_returned(stanza, kind, ended, scene, step);

@@ -168,10 +168,13 @@ impl Handler<Confirmed> for HomeShard {
 
     fn handle(&mut self, confirmed: Confirmed, context: &mut Self::Context) {
         self.take(context, |shard| {
-            let Confirmed { session, position } = confirmed;
+            let Confirmed { session, rows } = confirmed;
+            let Some(last) = rows.into_iter().max() else {
+                return;
+            };
             let input = Input::Confirmed {
                 session: session.id,
-                position,
+                position: last.order(),
             };
             shard.input(session.jid.bare(), input, None);
         });

@@ -2,7 +2,7 @@
 
 use actix::Message;
 use rookery_delivery::{BindRefused, BindRequest, Close, Delivery, Permit, SessionKey};
-use rookery_stanza::{BareJid, Jid, Stanza};
+use rookery_stanza::{BareJid, Jid, RowId, Stanza};
 use rookery_storage::{AccountState, StoreError};
 use tokio::sync::oneshot;
 
@@ -34,12 +34,12 @@ pub(crate) struct Unbind {
     pub(crate) undelivered: Vec<Delivery>,
 }
 
-/// A client has everything up to a position.
+/// A client has these rows.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
 pub(crate) struct Confirmed {
     pub(crate) session: SessionKey,
-    pub(crate) position: u64,
+    pub(crate) rows: Vec<RowId>,
 }
 
 /// Stanzas for accounts of the shard, in order.

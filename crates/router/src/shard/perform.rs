@@ -19,7 +19,7 @@ impl HomeShard {
         match effect {
             Effect::Deliver(session, mut delivery) => {
                 // What was kept is not from just now.
-                if delivery.position.is_none() {
+                if delivery.custody.row().is_none() {
                     delivery.since = permit.map(Permit::since);
                 }
                 self.deliver(account, session, delivery);

@@ -30,7 +30,7 @@ pub struct Limits {
 /// A stanza that the client has not acknowledged.
 #[derive(Clone, Debug)]
 pub struct Unacknowledged {
-    /// The stanza, and where it stands in the account's log.
+    /// The stanza, and its row in the account's log if it has one.
     pub delivery: Delivery,
     /// When it was first sent, in unix milliseconds: what a note of its delay says (§4).
     pub sent: u64,
@@ -263,7 +263,7 @@ impl Outbound {
 impl Unacknowledged {
     /// Whether the store waits for the client to have it.
     fn is_awaited(&self) -> bool {
-        self.delivery.position.is_some()
+        self.delivery.custody.row().is_some()
     }
 }
 

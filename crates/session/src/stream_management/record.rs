@@ -1,8 +1,8 @@
 //! The stream management of a session, written down.
 
 use prost::Message;
-use rookery_delivery::Delivery;
-use rookery_stanza::Stanza;
+use rookery_delivery::{Custody, Delivery};
+use rookery_stanza::{RowId, Stanza};
 use rookery_storage::record::{Record, RecordError};
 
 use super::outbound::Outbound;
@@ -50,10 +50,16 @@ struct UnacknowledgedMessage {
     /// The stanza as it is written to a client.
     #[prost(bytes = "vec", tag = "1")]
     xml: Vec<u8>,
+    /// The halves of the id of its row, if the log owes it.
     #[prost(uint64, optional, tag = "2")]
-    position: Option<u64>,
+    order: Option<u64>,
     #[prost(uint64, tag = "3")]
     sent: u64,
+    #[prost(fixed64, tag = "4")]
+    salt: u64,
+    /// Nobody misses it.
+    #[prost(bool, tag = "5")]
+    copy: bool,
 }
 
 /// What one session knows of its stream. Limits are not part of it: they are those of the server that reads
@@ -136,9 +142,12 @@ impl Unacknowledged {
     fn to_message(&self) -> UnacknowledgedMessage {
         let mut xml = Vec::with_capacity(self.delivery.stanza.size());
         self.delivery.stanza.write(&mut xml);
+        let row = self.delivery.custody.row();
         UnacknowledgedMessage {
             xml,
-            position: self.delivery.position,
+            order: row.map(RowId::order),
+            salt: row.map_or(0, RowId::salt),
+            copy: self.delivery.custody == Custody::Copy,
             sent: self.sent,
         }
     }
@@ -147,7 +156,11 @@ impl Unacknowledged {
         let stanza = Stanza::parse_again(message.xml.into())
             .map_err(|_| RecordError::Field("a stanza in it cannot be read"))?;
         let mut delivery = Delivery::from(stanza);
-        delivery.position = message.position;
+        delivery.custody = match message.order {
+            Some(order) => Custody::Log(RowId::from_halves(order, message.salt)),
+            None if message.copy => Custody::Copy,
+            None => Custody::Session,
+        };
         Ok(Self {
             delivery,
             sent: message.sent,

@@ -9,12 +9,11 @@
 mod memory;
 mod query;
 mod row;
-mod row_id;
 
 pub use memory::MemoryLog;
 pub use query::{End, Filter, Page, PageQuery, Paged, Retention, Span, Trimmed};
+pub use rookery_stanza::{NotARowId, RowId};
 pub use row::{Appended, IngressId, NewMessage, NewRow, Purpose, Row};
-pub use row_id::{NotARowId, RowId};
 
 use async_trait::async_trait;
 use bytes::Bytes;

@@ -2,6 +2,7 @@
 
 use futures_util::FutureExt;
 use rookery_delivery::Delivery;
+use rookery_stanza::RowId;
 use rookery_storage::OfflineStore;
 
 use super::world::{World, bare, write};
@@ -94,7 +95,7 @@ fn kept_messages_are_removed_only_when_they_are_confirmed() {
     assert_eq!(numbers(&deliveries), [1, 2], "again");
     let first = deliveries
         .iter()
-        .find_map(|delivery| delivery.position)
+        .find_map(|delivery| delivery.custody.row().map(RowId::order))
         .unwrap();
     world.confirm(JULIET, first);
     assert_eq!(kept(&world), 1);
@@ -116,7 +117,7 @@ fn a_long_queue_is_handed_over_page_by_page_and_nothing_overtakes_it() {
         got.extend(numbers(&deliveries));
         let Some(last) = deliveries
             .iter()
-            .filter_map(|delivery| delivery.position)
+            .filter_map(|delivery| delivery.custody.row().map(RowId::order))
             .next_back()
         else {
             break;
@@ -269,7 +270,7 @@ fn what_a_resource_no_longer_wants_goes_on_to_another() {
     let page = world.deliveries(JULIET);
     let last = page
         .iter()
-        .filter_map(|delivery| delivery.position)
+        .filter_map(|delivery| delivery.custody.row().map(RowId::order))
         .next_back();
     world.login(CHAMBER);
     world.send(JULIET, "<presence><priority>-1</priority></presence>");

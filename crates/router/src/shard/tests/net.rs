@@ -139,6 +139,10 @@ impl SessionPort for Port {
         // Asking again changes nothing.
         self.closed.try_send(reason).unwrap_or_default();
     }
+
+    fn queued(&self) -> usize {
+        0
+    }
 }
 
 impl Net {

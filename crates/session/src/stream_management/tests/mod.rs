@@ -5,7 +5,8 @@ mod record;
 
 use std::time::Duration;
 
-use rookery_stanza::{MessageType, Stanza};
+use rookery_delivery::Custody;
+use rookery_stanza::{MessageType, RowId, Stanza};
 use tokio::time::Instant;
 
 use super::*;
@@ -14,7 +15,9 @@ use super::*;
 fn delivery(number: u64, position: Option<u64>) -> Delivery {
     let mut delivery =
         Delivery::from(Stanza::message(MessageType::Chat).with_id(number.to_string()));
-    delivery.position = position;
+    delivery.custody = position.map_or(Custody::Session, |order| {
+        Custody::Log(RowId::from_halves(order, 0))
+    });
     delivery
 }
 
