@@ -1,12 +1,12 @@
 //! The readers: threads with a connection each, which see what was committed when they start to read.
 
-use crossbeam_channel::Receiver;
 use rookery_storage::StoreError;
 use rookery_telemetry::Gauge;
 use rusqlite::Connection;
 use tokio::sync::oneshot;
 
 use crate::failure::Failure;
+use crate::queue::Jobs;
 
 /// One read; it answers its caller itself.
 pub(crate) type Read = Box<dyn FnOnce(&Connection) + Send>;
@@ -15,7 +15,7 @@ pub(crate) type Read = Box<dyn FnOnce(&Connection) + Send>;
 pub(crate) struct Reader {
     pub(crate) connection: Connection,
     /// The queue that all readers share: who is idle takes the next read.
-    pub(crate) jobs: Receiver<Read>,
+    pub(crate) jobs: Jobs<Read>,
     /// How many wait in it.
     pub(crate) waiting: Gauge,
 }
@@ -44,7 +44,7 @@ pub(crate) fn read<T: Send + 'static>(
 impl Reader {
     /// Works until the queue is closed and empty.
     pub(crate) fn run(self) {
-        for read in &self.jobs {
+        while let Some(read) = self.jobs.next() {
             self.waiting.add(-1);
             read(&self.connection);
         }

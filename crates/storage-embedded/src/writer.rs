@@ -4,7 +4,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use crossbeam_channel::{Receiver, RecvTimeoutError};
 use parking_lot::Mutex;
 use rookery_storage::StoreError;
 use rusqlite::{Connection, TransactionBehavior};
@@ -13,6 +12,7 @@ use tokio::sync::oneshot;
 use crate::failure::Failure;
 use crate::lock::StoreLock;
 use crate::metrics::{Backend, Metrics, Threads};
+use crate::queue::{Jobs, Next};
 
 /// How often a store that failed is tried again when nobody asks it for anything.
 const PROBE: Duration = Duration::from_secs(1);
@@ -45,7 +45,7 @@ struct Pending<T, Work> {
 /// What the writer's thread owns. Fields are dropped in their order: the lock goes last.
 pub(crate) struct Writer {
     pub(crate) connection: Connection,
-    pub(crate) jobs: Receiver<Box<dyn Write>>,
+    pub(crate) jobs: Jobs<Box<dyn Write>>,
     /// How many writes go into one transaction at most.
     pub(crate) batch: usize,
     pub(crate) health: Arc<Health>,
@@ -80,7 +80,8 @@ impl Writer {
         let mut batch = Vec::with_capacity(self.batch);
         while let Some(first) = self.next() {
             batch.push(first);
-            batch.extend(self.jobs.try_iter().take(self.batch.saturating_sub(1)));
+            let more = std::iter::from_fn(|| self.jobs.next_now());
+            batch.extend(more.take(self.batch.saturating_sub(1)));
             self.taken(batch.len());
             self.commit(&mut batch);
             self.measure();
@@ -98,12 +99,12 @@ impl Writer {
     fn next(&mut self) -> Option<Box<dyn Write>> {
         loop {
             if self.health.check().is_ok() {
-                return self.jobs.recv().ok();
+                return self.jobs.next();
             }
-            match self.jobs.recv_timeout(PROBE) {
-                Ok(job) => return Some(job),
-                Err(RecvTimeoutError::Disconnected) => return None,
-                Err(RecvTimeoutError::Timeout) => self.probe(),
+            match self.jobs.next_within(PROBE) {
+                Next::Job(job) => return Some(job),
+                Next::End => return None,
+                Next::Nothing => self.probe(),
             }
         }
     }

@@ -2,13 +2,12 @@
 
 use std::sync::Arc;
 
-use crossbeam_channel::Receiver;
 use rookery_storage::StoreError;
 use rookery_telemetry::Gauge;
 use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore};
 
 use super::writer::Job;
-use crate::queue::{Queue, Refused};
+use crate::queue::{Jobs, Queue, Refused};
 
 /// Room for a number of jobs and of bytes.
 pub(crate) struct Entrance {
@@ -31,11 +30,7 @@ pub(crate) struct Ticket {
 
 impl Entrance {
     /// Room for this many jobs and bytes, and the end at which the jobs come out.
-    pub(crate) fn new(
-        jobs: usize,
-        bytes: u32,
-        waiting: Gauge,
-    ) -> (Arc<Self>, Receiver<(Job, Ticket)>) {
+    pub(crate) fn new(jobs: usize, bytes: u32, waiting: Gauge) -> (Arc<Self>, Jobs<(Job, Ticket)>) {
         let (queue, receiver) = Queue::new("message log", jobs, waiting);
         let entrance = Self {
             queue,

@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use crossbeam_channel::{Receiver, RecvTimeoutError};
 use parking_lot::Mutex;
 use rookery_stanza::BareJid;
 use rookery_storage::StoreError;
@@ -25,6 +24,7 @@ use super::preparer::Preparer;
 use super::salts::Salts;
 use super::tail::{End, Tail};
 use crate::config::Durability;
+use crate::queue::{Jobs, Next};
 
 /// How often a disk that failed is tried again when nobody appends anything.
 const PROBE: Duration = Duration::from_secs(1);
@@ -95,7 +95,7 @@ pub(crate) struct Writer {
     pub(crate) segments: Arc<Segments>,
     pub(crate) homes: Homes,
     pub(crate) tail: Arc<Tail>,
-    pub(crate) jobs: Receiver<(Job, Ticket)>,
+    pub(crate) jobs: Jobs<(Job, Ticket)>,
     /// How many jobs and bytes make a group at most.
     pub(crate) batch: usize,
     pub(crate) batch_bytes: usize,
@@ -146,9 +146,9 @@ impl Writer {
             let mut group = Group::default();
             self.add(&mut group, first);
             while group.room.len() < self.batch && self.journal.staged() < self.batch_bytes {
-                match self.jobs.try_recv() {
-                    Ok(job) => self.add(&mut group, job),
-                    Err(_) => break,
+                match self.jobs.next_now() {
+                    Some(job) => self.add(&mut group, job),
+                    None => break,
                 }
             }
             self.commit(group);
@@ -165,12 +165,12 @@ impl Writer {
     fn next(&mut self) -> Option<(Job, Ticket)> {
         loop {
             if self.health.check().is_ok() {
-                return self.jobs.recv().ok();
+                return self.jobs.next();
             }
-            match self.jobs.recv_timeout(PROBE) {
-                Ok(job) => return Some(job),
-                Err(RecvTimeoutError::Disconnected) => return None,
-                Err(RecvTimeoutError::Timeout) => {
+            match self.jobs.next_within(PROBE) {
+                Next::Job(job) => return Some(job),
+                Next::End => return None,
+                Next::Nothing => {
                     let probed = self.journal.probe().map_err(failure::of_io);
                     self.health.set(probed.as_ref().err());
                 }
