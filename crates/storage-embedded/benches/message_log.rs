@@ -121,6 +121,7 @@ impl Traffic {
                 count: number,
             },
             received: START + u64::try_from(received).unwrap_or_default(),
+            origin: None,
             payload: self.payload.clone(),
             rows: vec![
                 row(from, to, Purpose::Archive),
@@ -382,6 +383,7 @@ async fn fill(log: &EmbeddedLog, rows: u64) -> Vec<RowId> {
                 count: number,
             },
             received: START + number * 1000,
+            origin: None,
             payload: payload.clone(),
             rows: vec![NewRow {
                 account: account(0),

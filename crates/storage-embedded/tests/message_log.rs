@@ -90,6 +90,7 @@ fn message(mark: u64, purpose: Purpose) -> NewMessage {
             count: mark,
         },
         received: START + mark,
+        origin: None,
         payload: format!("{mark:0>1000}").into(),
         rows: vec![NewRow {
             account: romeo(),

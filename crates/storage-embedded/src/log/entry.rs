@@ -4,7 +4,7 @@ use bytes::Bytes;
 use prost::{Message, Oneof};
 use rookery_stanza::Jid;
 use rookery_storage::StoreError;
-use rookery_storage::message_log::{IngressId, NewMessage, NewRow, Purpose, Row, RowId};
+use rookery_storage::message_log::{IngressId, NewMessage, NewRow, Origin, Purpose, Row, RowId};
 
 use super::frame::Place;
 
@@ -47,6 +47,9 @@ pub(crate) struct MessageEntry {
     /// Its rows were there before, and refer to this record from now on.
     #[prost(message, optional, tag = "6")]
     pub(crate) instead: Option<Instead>,
+    /// What it is found by when its sender names it.
+    #[prost(fixed32, optional, tag = "7")]
+    pub(crate) origin: Option<u32>,
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -160,6 +163,7 @@ impl MessageEntry {
             payload: message.payload.clone(),
             rows: Vec::with_capacity(message.rows.len()),
             instead: None,
+            origin: message.origin.map(Origin::bits),
         }
     }
 
@@ -215,6 +219,17 @@ impl RowEntry {
             archived: row.purpose.is_archived(),
             owed: row.purpose.is_owed(),
             routed: row.purpose.routed().unwrap_or_default().to_vec(),
+        }
+    }
+
+    /// Keeps the row for one more reason.
+    pub(crate) fn merge(&mut self, purpose: &Purpose) {
+        self.archived |= purpose.is_archived();
+        self.owed |= purpose.is_owed();
+        for resource in purpose.routed().unwrap_or_default() {
+            if !self.routed.contains(resource) {
+                self.routed.push(resource.clone());
+            }
         }
     }
 

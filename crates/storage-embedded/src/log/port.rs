@@ -5,8 +5,8 @@ use bytes::Bytes;
 use rookery_stanza::BareJid;
 use rookery_storage::StoreError;
 use rookery_storage::message_log::{
-    Appended, Filter, MessageLog, NewMessage, Opened, Page, PageQuery, Paged, Retention, Row,
-    RowId, Span, Tail, Trimmed,
+    Appended, Filter, Header, MessageLog, NewMessage, Opened, Origin, Page, PageQuery, Paged,
+    Retention, Row, RowId, Span, Tail, Trimmed,
 };
 
 use super::reading::{self, ReadError, Reading};
@@ -74,6 +74,45 @@ impl MessageLog for EmbeddedLog {
         limit: usize,
     ) -> Result<Vec<Row>, StoreError> {
         let rows = self.read_from(account, move |reading| reading.owed(after, limit));
+        Ok(rows.await?.unwrap_or_default())
+    }
+
+    async fn list_owed(
+        &self,
+        account: &BareJid,
+        after: Option<RowId>,
+        limit: usize,
+    ) -> Result<Vec<Header>, StoreError> {
+        let rows = self.read_from(account, move |reading| {
+            let rows = reading.owed(after, limit)?;
+            Ok(rows.into_iter().map(Row::into_header).collect::<Vec<_>>())
+        });
+        Ok(rows.await?.unwrap_or_default())
+    }
+
+    async fn owed_rows(
+        &self,
+        account: &BareJid,
+        ids: Vec<RowId>,
+    ) -> Result<Vec<Option<Row>>, StoreError> {
+        let nothing = vec![None; ids.len()];
+        let rows = self.read_from(account, move |reading| {
+            ids.iter().map(|id| reading.owed_by_id(*id)).collect()
+        });
+        Ok(rows.await?.unwrap_or(nothing))
+    }
+
+    async fn by_origin(
+        &self,
+        account: &BareJid,
+        with: &BareJid,
+        origin: Origin,
+        limit: usize,
+    ) -> Result<Vec<Row>, StoreError> {
+        let with = with.clone();
+        let rows = self.read_from(account, move |reading| {
+            reading.by_origin(&with, origin, limit)
+        });
         Ok(rows.await?.unwrap_or_default())
     }
 

@@ -2,8 +2,11 @@
 
 use std::io;
 
+use rookery_stanza::BareJid;
 use rookery_storage::StoreError;
-use rookery_storage::message_log::{Filter, Page, PageQuery, Paged, Row, RowId, Span, Tail};
+use rookery_storage::message_log::{
+    Filter, Origin, Page, PageQuery, Paged, Row, RowId, Span, Tail,
+};
 use rusqlite::Connection;
 
 use super::entry::{Entry, Event};
@@ -104,6 +107,22 @@ impl Reading<'_> {
 
     pub(crate) fn owed(&self, after: Option<RowId>, limit: usize) -> Result<Vec<Row>, ReadError> {
         let found = Found::owed(self.connection, self.number, after, limit)?;
+        self.rows(found)
+    }
+
+    pub(crate) fn owed_by_id(&self, id: RowId) -> Result<Option<Row>, ReadError> {
+        let found = Found::by_id(self.connection, self.number, id)?;
+        let owed = found.filter(|found| found.owed);
+        owed.map(|found| self.row(found)).transpose()
+    }
+
+    pub(crate) fn by_origin(
+        &self,
+        with: &BareJid,
+        origin: Origin,
+        limit: usize,
+    ) -> Result<Vec<Row>, ReadError> {
+        let found = Found::by_origin(self.connection, self.number, with, origin, limit)?;
         self.rows(found)
     }
 

@@ -239,7 +239,7 @@ impl Writer {
         for message in messages {
             let mut entry = MessageEntry::of(message);
             for row in &message.rows {
-                let answer = self.row(group, &entry, message, row)?;
+                let answer = self.row(group, &mut entry, message, row)?;
                 if let Appended::At(id) = answer {
                     entry.rows.push(RowEntry::of(row, id));
                 }
@@ -259,7 +259,7 @@ impl Writer {
     fn row(
         &mut self,
         group: &Group,
-        entry: &MessageEntry,
+        entry: &mut MessageEntry,
         message: &NewMessage,
         row: &NewRow,
     ) -> Result<Appended, StoreError> {
@@ -269,12 +269,17 @@ impl Writer {
         if home.epoch != row.epoch {
             return Ok(Appended::Fenced { epoch: home.epoch });
         }
+        let mut others = entry.rows.iter_mut();
+        if let Some(own) = others.find(|own| own.account == row.account.as_str()) {
+            own.merge(&row.purpose);
+            return Ok(Appended::Repeat(own.id()));
+        }
         if home
             .arrivals
             .get(&session)
             .is_some_and(|highest| count <= *highest)
         {
-            let here = group.arrived(row.account.as_str(), message.ingress, entry);
+            let here = group.arrived(row.account.as_str(), message.ingress);
             let repeat = match here {
                 Some(id) => Some(id),
                 None => self.homes.arrived(&row.account, message.ingress, now)?,
@@ -415,8 +420,8 @@ impl Drop for Ending {
 // === impl Group ===
 
 impl Group {
-    /// The row by which this arrived in the account's log with this group, or with the entry that is being made.
-    fn arrived(&self, account: &str, ingress: IngressId, entry: &MessageEntry) -> Option<RowId> {
+    /// The row by which this arrived in the account's log with this group.
+    fn arrived(&self, account: &str, ingress: IngressId) -> Option<RowId> {
         let changes = self
             .changes
             .iter()
@@ -427,10 +432,7 @@ impl Group {
         let same = |message: &&MessageEntry| {
             (message.session, message.count) == (ingress.session, ingress.count)
         };
-        let mut rows = changes
-            .chain([entry])
-            .filter(same)
-            .flat_map(|message| &message.rows);
+        let mut rows = changes.filter(same).flat_map(|message| &message.rows);
         rows.find(|row| row.account == account).map(RowEntry::id)
     }
 

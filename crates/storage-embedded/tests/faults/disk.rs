@@ -209,6 +209,7 @@ fn archived(mark: u64) -> NewMessage {
             session: 1,
             count: mark,
         },
+        origin: None,
         received: mark,
         payload: message(mark).xml.into(),
         rows: vec![NewRow {

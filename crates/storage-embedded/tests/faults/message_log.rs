@@ -75,6 +75,7 @@ fn message(sender: u64, mark: u64, epochs: &[u64]) -> NewMessage {
             count: mark,
         },
         received: START + mark,
+        origin: None,
         payload: payload(sender, mark),
         rows: vec![
             row(sender, sender + 1, Purpose::Archive),

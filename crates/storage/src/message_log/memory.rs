@@ -9,8 +9,9 @@ use parking_lot::{Mutex, MutexGuard};
 use rookery_stanza::BareJid;
 
 use super::{
-    Appended, End, Filter, IngressId, MessageLog, NewMessage, NewRow, Opened, Page, PageQuery,
-    Paged, Purpose, REMEMBERED, Retention, Row, RowId, Span, Tail, Trimmed,
+    Appended, End, Filter, Header, IngressId, MessageLog, NewMessage, NewRow, ORIGINS, Opened,
+    Origin, Page, PageQuery, Paged, Purpose, REMEMBERED, Retention, Row, RowId, Span, Tail,
+    Trimmed,
 };
 use crate::error::StoreError;
 
@@ -39,6 +40,7 @@ struct Log {
 #[derive(Clone, Debug)]
 struct Kept {
     row: Row,
+    origin: Option<Origin>,
     archived: bool,
     owed: bool,
 }
@@ -94,12 +96,19 @@ impl MessageLog for MemoryLog {
         let mut state = self.state()?;
         let mut answers = Vec::new();
         for message in &messages {
+            let mut fresh = Vec::new();
             for row in &message.rows {
                 // No two are equal, which is all that a test needs.
                 state.salt = state.salt.wrapping_add(0x9e37_79b9_7f4a_7c15);
                 let salt = state.salt;
                 let log = state.logs.entry(row.account.clone()).or_default();
-                answers.push(log.append(message, row, salt));
+                let answer = log.append(message, row, salt);
+                match answer {
+                    Appended::At(id) => fresh.push(id),
+                    Appended::Repeat(id) if fresh.contains(&id) => log.merge(id, &row.purpose),
+                    _ => {}
+                }
+                answers.push(answer);
             }
         }
         Ok(answers)
@@ -121,12 +130,46 @@ impl MessageLog for MemoryLog {
         after: Option<RowId>,
         limit: usize,
     ) -> Result<Vec<Row>, StoreError> {
+        self.ask(account, |log| log.owed(after).take(limit).collect())
+    }
+
+    async fn list_owed(
+        &self,
+        account: &BareJid,
+        after: Option<RowId>,
+        limit: usize,
+    ) -> Result<Vec<Header>, StoreError> {
         self.ask(account, |log| {
-            let owed = log
-                .rows
-                .values()
-                .filter(|kept| kept.owed && after < Some(kept.row.id));
-            owed.take(limit).filter_map(Kept::read).collect()
+            log.owed(after).take(limit).map(Row::into_header).collect()
+        })
+    }
+
+    async fn owed_rows(
+        &self,
+        account: &BareJid,
+        ids: Vec<RowId>,
+    ) -> Result<Vec<Option<Row>>, StoreError> {
+        let owed = |log: &Log, id| log.rows.get(&id).filter(|kept| kept.owed)?.read();
+        self.ask(account, |log| {
+            ids.into_iter().map(|id| owed(log, id)).collect()
+        })
+    }
+
+    async fn by_origin(
+        &self,
+        account: &BareJid,
+        with: &BareJid,
+        origin: Origin,
+        limit: usize,
+    ) -> Result<Vec<Row>, StoreError> {
+        let filter = Filter {
+            with: Some(with.clone().into()),
+            ..Filter::default()
+        };
+        self.ask(account, |log| {
+            let newest = log.matching(&filter).rev().take(ORIGINS);
+            let found = newest.filter(|kept| kept.origin == Some(origin));
+            found.take(limit).filter_map(Kept::read).collect()
         })
     }
 
@@ -224,6 +267,7 @@ impl Log {
         let id = RowId::next(self.last, message.received, salt);
         self.last = Some(id);
         let kept = Kept {
+            origin: message.origin,
             archived: row.purpose.is_archived(),
             owed: row.purpose.is_owed(),
             row: Row {
@@ -246,6 +290,15 @@ impl Log {
         }
     }
 
+    /// Keeps a row for one more reason.
+    fn merge(&mut self, id: RowId, purpose: &Purpose) {
+        if let Some(kept) = self.rows.get_mut(&id) {
+            kept.archived |= purpose.is_archived();
+            kept.owed |= purpose.is_owed();
+            kept.row.purpose = kept.row.purpose.clone().and(purpose);
+        }
+    }
+
     fn remembered(&self, ingress: IngressId, now: u64) -> Option<RowId> {
         let now = self.last.map_or(now, |last| now.max(last.time()));
         let oldest = RowId::order_at(now.saturating_sub(REMEMBERED));
@@ -253,6 +306,12 @@ impl Log {
         rows.filter(|row| row.ingress == ingress && row.id.order() >= oldest)
             .map(|row| row.id)
             .next()
+    }
+
+    fn owed(&self, after: Option<RowId>) -> impl Iterator<Item = Row> {
+        let owed = self.rows.values().filter(|kept| kept.owed);
+        owed.filter(move |kept| after < Some(kept.row.id))
+            .filter_map(Kept::read)
     }
 
     fn archived(&self, id: RowId) -> Option<&Kept> {
@@ -306,7 +365,7 @@ impl Log {
             }
             left -= 1;
             trimmed.removed += usize::from(unarchive);
-            trimmed.lost += usize::from(lose);
+            trimmed.lost += usize::from(lose && (unarchive || !kept.archived));
             kept.archived &= !unarchive;
             kept.owed &= !lose;
         }

@@ -13,7 +13,7 @@ mod row;
 pub use memory::MemoryLog;
 pub use query::{End, Filter, Page, PageQuery, Paged, Retention, Span, Trimmed};
 pub use rookery_stanza::{NotARowId, RowId};
-pub use row::{Appended, IngressId, NewMessage, NewRow, Purpose, Row};
+pub use row::{Appended, Header, IngressId, NewMessage, NewRow, Origin, Purpose, Row};
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -23,6 +23,10 @@ use crate::error::StoreError;
 
 /// How long an ingress id is remembered after the append, in milliseconds.
 pub const REMEMBERED: u64 = 60 * 60 * 1000;
+
+/// How many rows with one correspondent are looked through for a message that one of them is about; who takes back an
+/// older message leaves it in the archive.
+pub const ORIGINS: usize = 10_000;
 
 /// What came of opening a log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,6 +78,31 @@ pub trait MessageLog: Send + Sync {
         &self,
         account: &BareJid,
         after: Option<RowId>,
+        limit: usize,
+    ) -> Result<Vec<Row>, StoreError>;
+
+    /// The same rows without their payloads (XEP-0013 §2.3).
+    async fn list_owed(
+        &self,
+        account: &BareJid,
+        after: Option<RowId>,
+        limit: usize,
+    ) -> Result<Vec<Header>, StoreError>;
+
+    /// The owed rows with these ids, in their order; nothing in place of one that is not owed.
+    async fn owed_rows(
+        &self,
+        account: &BareJid,
+        ids: Vec<RowId>,
+    ) -> Result<Vec<Option<Row>>, StoreError>;
+
+    /// Up to `limit` rows of the archive whose messages have this origin, newest first, among the [`ORIGINS`] newest that
+    /// were exchanged with `with`, whatever its resource. Others may be among them: their ids tell them apart.
+    async fn by_origin(
+        &self,
+        account: &BareJid,
+        with: &BareJid,
+        origin: Origin,
         limit: usize,
     ) -> Result<Vec<Row>, StoreError>;
 

@@ -85,7 +85,7 @@ pub struct Retention {
 pub struct Trimmed {
     /// Rows that have left the archive.
     pub removed: usize,
-    /// Rows that were owed and are lost.
+    /// Rows that were owed for too long and are lost: not in the archive either.
     pub lost: usize,
     /// Whether there is more to do.
     pub more: bool,

@@ -15,6 +15,11 @@ pub struct IngressId {
     pub count: u64,
 }
 
+/// A digest of the `id` that its sender gave a message, by which it is found when it is taken back (XEP-0424 §4). The
+/// ids of different messages may have the same digest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Origin(u32);
+
 /// Why a row is kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Purpose {
@@ -33,9 +38,12 @@ pub struct NewMessage {
     pub ingress: IngressId,
     /// When the server received it, in milliseconds since 1970-01-01T00:00:00Z.
     pub received: u64,
+    /// What it is found by when its sender names it; nothing when he never can.
+    pub origin: Option<Origin>,
     /// The message. The log does not know what is in it.
     pub payload: Bytes,
-    /// Its rows; of several for one account the first is appended and the others are repeats.
+    /// Its rows. Several for one account become one, which is kept for all their reasons and is with whom the first of
+    /// them is; the others are answered as repeats.
     pub rows: Vec<NewRow>,
 }
 
@@ -66,6 +74,19 @@ pub enum Appended {
     },
 }
 
+/// A row as it is read, without its payload.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Header {
+    /// Its id.
+    pub id: RowId,
+    /// When the server received the message, in milliseconds since 1970-01-01T00:00:00Z.
+    pub received: u64,
+    /// With whom it was exchanged.
+    pub with: Jid,
+    /// Why it is kept.
+    pub purpose: Purpose,
+}
+
 /// A row as it is read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Row {
@@ -83,6 +104,42 @@ pub struct Row {
     pub payload: Bytes,
 }
 
+// === impl Origin ===
+
+impl Origin {
+    /// The digest of an `id`: FNV-1a, which stays what it is, for it is kept.
+    pub fn of(id: &str) -> Self {
+        let digest = id.bytes().fold(0x811c_9dc5, |digest: u32, byte| {
+            (digest ^ u32::from(byte)).wrapping_mul(0x0100_0193)
+        });
+        Self(digest)
+    }
+
+    /// The digest of these bits, as a store has kept them.
+    pub fn from_bits(bits: u32) -> Self {
+        Self(bits)
+    }
+
+    /// Its bits.
+    pub fn bits(self) -> u32 {
+        self.0
+    }
+}
+
+// === impl Row ===
+
+impl Row {
+    /// What is left without the payload.
+    pub fn into_header(self) -> Header {
+        Header {
+            id: self.id,
+            received: self.received,
+            with: self.with,
+            purpose: self.purpose,
+        }
+    }
+}
+
 // === impl Purpose ===
 
 impl Purpose {
@@ -95,6 +152,22 @@ impl Purpose {
             (false, Some(routed)) => Some(Self::Delivery(routed)),
             (false, None) => None,
         }
+    }
+
+    /// Both reasons at once.
+    #[must_use]
+    pub fn and(self, other: &Self) -> Self {
+        let archived = self.is_archived() || other.is_archived();
+        let mut routed = self.routed().map(<[String]>::to_vec);
+        if let Some(others) = other.routed() {
+            let all = routed.get_or_insert_default();
+            for resource in others {
+                if !all.contains(resource) {
+                    all.push(resource.clone());
+                }
+            }
+        }
+        Self::of(archived, routed).unwrap_or(self)
     }
 
     /// Whether the row is in the archive.

@@ -71,6 +71,7 @@ impl Archive {
                 count: number,
             },
             received: START + number * SECOND,
+            origin: None,
             payload: format!("<message from='{with}' to='juliet@capulet.lit' id='{number}'/>")
                 .into(),
             rows: vec![NewRow {

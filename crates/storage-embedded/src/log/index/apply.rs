@@ -47,6 +47,7 @@ struct NewRow {
     place: Place,
     bare: i64,
     full: Option<i64>,
+    origin: Option<u32>,
     archived: bool,
     owed: bool,
 }
@@ -221,8 +222,8 @@ impl Batch {
 
     fn insert(&mut self, connection: &Connection, row: &NewRow) -> rusqlite::Result<()> {
         let sql = "INSERT OR IGNORE INTO rows
-            (account, ord, salt, session, count, segment, offset, bare, \"full\", archived, owed)
-            VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)";
+            (account, ord, salt, session, count, segment, offset, bare, \"full\", origin, archived,
+            owed) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)";
         let new = connection.prepare_cached(sql)?.execute(params![
             row.account,
             signed(row.id.order()),
@@ -233,6 +234,7 @@ impl Batch {
             row.place.offset,
             row.bare,
             row.full,
+            row.origin,
             row.archived,
             row.owed,
         ])?;
@@ -292,6 +294,7 @@ impl NewRow {
             place,
             bare: hash(bare),
             full: resource.map(|_| hash(&row.with)),
+            origin: message.origin,
             archived: row.archived,
             owed: row.owed,
         }

@@ -6,7 +6,9 @@
 use std::collections::HashMap;
 
 use rookery_stanza::{BareJid, Jid};
-use rookery_storage::message_log::{End, Filter, IngressId, PageQuery, REMEMBERED, RowId, Span};
+use rookery_storage::message_log::{
+    End, Filter, IngressId, ORIGINS, Origin, PageQuery, REMEMBERED, RowId, Span,
+};
 use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension, Row, params_from_iter};
 
@@ -281,6 +283,30 @@ impl Found {
         let mut statement = connection.prepare_cached(&sql)?;
         let found = statement.query_row((account, signed(id.order())), Self::read);
         Ok(found.optional()?.filter(|found| found.id == id))
+    }
+
+    /// Up to `limit` rows of the archive that have this origin, newest first, among the newest with a correspondent.
+    pub(crate) fn by_origin(
+        connection: &Connection,
+        account: i64,
+        with: &BareJid,
+        origin: Origin,
+        limit: usize,
+    ) -> rusqlite::Result<Vec<Self>> {
+        // The index contains all that is looked through.
+        let sql = format!(
+            "SELECT {COLUMNS} FROM rows WHERE account = ?1 AND ord IN (
+                SELECT ord FROM (
+                    SELECT ord, origin FROM rows INDEXED BY rows_by_bare
+                    WHERE account = ?1 AND archived = 1 AND bare = ?2 ORDER BY ord DESC LIMIT ?3
+                ) WHERE origin = ?4 LIMIT ?5
+            ) ORDER BY ord DESC"
+        );
+        let mut statement = connection.prepare_cached(&sql)?;
+        let (with, origin) = (hash(with.as_str()), origin.bits());
+        let wanted = (account, with, limit_of(ORIGINS), origin, limit_of(limit));
+        let rows = statement.query_map(wanted, Self::read)?;
+        rows.collect()
     }
 
     /// The ends of the archive.

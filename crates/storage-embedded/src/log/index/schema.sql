@@ -33,12 +33,14 @@ CREATE TABLE rows (
     -- hashes of the correspondent's bare and full address
     bare INTEGER NOT NULL,
     "full" INTEGER,
+    -- digest of the id that the sender gave the message
+    origin INTEGER,
     archived INTEGER NOT NULL,
     owed INTEGER NOT NULL,
     PRIMARY KEY (account, ord)
 ) STRICT, WITHOUT ROWID;
 
-CREATE INDEX rows_by_bare ON rows (account, bare, ord) WHERE archived = 1;
+CREATE INDEX rows_by_bare ON rows (account, bare, ord, origin) WHERE archived = 1;
 CREATE INDEX rows_by_full ON rows (account, "full", ord) WHERE archived = 1 AND "full" IS NOT NULL;
 CREATE INDEX rows_owed ON rows (account, ord) WHERE owed = 1;
 CREATE INDEX rows_kept_no_more ON rows (account, ord) WHERE archived = 0 AND owed = 0;

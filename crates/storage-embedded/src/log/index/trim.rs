@@ -52,7 +52,7 @@ pub(crate) fn trim(
     let removed = leave(&transaction, Which::Archived, (number, oldest, limit))?;
     let left = limit.saturating_sub(i64::try_from(removed).unwrap_or(i64::MAX));
     let owed = signed(retention.oldest_owed());
-    let lost = leave(&transaction, Which::Owed, (number, owed, left))?;
+    let lost = lose(&transaction, (number, owed, left))?;
     let remembered = signed(retention.oldest_remembered());
     forget(&transaction, Which::KeptNoMore, (number, remembered, limit))?;
     let more = [
@@ -110,6 +110,23 @@ fn leave(
     connection
         .prepare_cached(&sql)?
         .execute((account, below, limit))
+}
+
+/// Gives up owed rows that are too old; how many of them nothing keeps any more.
+fn lose(
+    connection: &Connection,
+    (account, below, limit): (i64, i64, i64),
+) -> rusqlite::Result<usize> {
+    let rows = Which::Owed.rows();
+    let sql = format!(
+        "UPDATE rows SET owed = 0 WHERE account = ?1 AND ord IN
+            (SELECT ord FROM {rows} AND ord < ?2 ORDER BY ord LIMIT ?3)
+            RETURNING archived"
+    );
+    let mut statement = connection.prepare_cached(&sql)?;
+    let given_up = statement.query_map((account, below, limit), |row| row.get::<_, bool>(0))?;
+    let archived: Vec<bool> = given_up.collect::<Result<_, _>>()?;
+    Ok(archived.iter().filter(|archived| !**archived).count())
 }
 
 fn any(

@@ -242,6 +242,48 @@ pub async fn the_end_of_a_log_is_told_to_whoever_asks(
     Ok(())
 }
 
+/// As when somebody writes to himself: his row as the sender, and the one that he is owed.
+pub async fn several_rows_for_one_log_become_one_for_all_their_reasons(
+    log: &impl MessageLog,
+) -> Result<(), StoreError> {
+    let mut twice = message(0);
+    for routed in [vec!["orchard"], vec!["balcony", "orchard"]] {
+        let routed = routed.into_iter().map(str::to_owned).collect();
+        twice.rows.push(NewRow {
+            account: romeo(),
+            epoch: 0,
+            with: jid("romeo@montague.example"),
+            purpose: Purpose::Delivery(routed),
+        });
+    }
+    twice.rows.push(NewRow {
+        account: juliet(),
+        ..message(0).rows.remove(0)
+    });
+    let answers = log.append(vec![twice.clone()]).await?;
+    let [
+        Appended::At(id),
+        Appended::Repeat(second),
+        Appended::Repeat(third),
+        Appended::At(_),
+    ] = answers.as_slice()
+    else {
+        return Err(StoreError::Corrupt(format!("{answers:?}")));
+    };
+    assert_eq!((id, id), (second, third));
+    let routed = vec!["orchard".to_owned(), "balcony".to_owned()];
+    let expected = row(&kept(message(0), &Purpose::Both(routed)), *id);
+    assert_eq!(log.read_owed(&romeo(), None, 10).await?.pop(), expected);
+    assert_eq!(archive(log).await?, [*id]);
+    // A repeat has no more reasons than what it repeats.
+    let again = kept(message(1), &Purpose::Archive);
+    let first = add(log, again.clone()).await?;
+    let answer = log.append(vec![kept(again, &owed())]).await?;
+    assert_eq!(answer, [Appended::Repeat(first)]);
+    assert_eq!(all_owed(log).await?, [*id]);
+    Ok(())
+}
+
 /// What one log has is not in another.
 pub async fn logs_are_apart(log: &impl MessageLog) -> Result<(), StoreError> {
     let ids: Vec<RowId> = fill(log, 3).await?;

@@ -1,8 +1,8 @@
 //! Rules for rows that are owed.
 
-use super::{add, all_owed, archive, fill, ids, kept, message, owed, romeo, row};
+use super::{add, all_owed, archive, exchanged, fill, ids, kept, message, owed, romeo, row};
 use crate::error::StoreError;
-use crate::message_log::{MessageLog, Purpose, RowId};
+use crate::message_log::{MessageLog, Purpose, Row, RowId};
 
 /// Owed rows are those that wait, from the oldest on.
 pub async fn owed_rows_are_read_in_order_and_in_pages(
@@ -18,7 +18,7 @@ pub async fn owed_rows_are_read_in_order_and_in_pages(
     }
     let mut read = Vec::new();
     for size in [2, 2, 1, 0] {
-        let after = read.last().map(|row: &crate::message_log::Row| row.id);
+        let after = read.last().map(|row: &Row| row.id);
         let page = log.read_owed(&romeo(), after, 2).await?;
         assert_eq!(page.len(), size);
         read.extend(page);
@@ -77,6 +77,47 @@ async fn fill_after(log: &impl MessageLog) -> Result<Vec<RowId>, StoreError> {
         add(log, message(1)).await?,
         add(log, message(2)).await?,
     ])
+}
+
+/// For a client that looks at what waits before it fetches anything (XEP-0013 §2.3).
+pub async fn owed_rows_are_listed_without_their_payloads(
+    log: &impl MessageLog,
+) -> Result<(), StoreError> {
+    add(log, message(9)).await?;
+    for (mark, with) in (0..).zip(["juliet@capulet.example/balcony", "nurse@capulet.example"]) {
+        add(log, exchanged(kept(message(mark), &owed()), with)).await?;
+    }
+    let rows = log.read_owed(&romeo(), None, 10).await?;
+    let headers: Vec<_> = rows.into_iter().map(Row::into_header).collect();
+    assert_eq!(log.list_owed(&romeo(), None, 10).await?, headers);
+    assert_eq!(
+        log.list_owed(&romeo(), None, 1).await?,
+        headers.get(..1).unwrap_or_default()
+    );
+    let after = headers.first().map(|header| header.id);
+    assert_eq!(
+        log.list_owed(&romeo(), after, 10).await?,
+        headers.get(1..).unwrap_or_default()
+    );
+    Ok(())
+}
+
+/// Whether or not they are in the archive as well (XEP-0013 §2.4).
+pub async fn owed_rows_are_found_by_their_ids(log: &impl MessageLog) -> Result<(), StoreError> {
+    let (waiting, both) = (
+        kept(message(0), &owed()),
+        kept(message(1), &Purpose::Both(Vec::new())),
+    );
+    let first = add(log, waiting.clone()).await?;
+    let second = add(log, both.clone()).await?;
+    let archived = add(log, message(2)).await?;
+    let guessed = RowId::from_halves(first.order(), !first.salt());
+    let wanted = vec![second, archived, guessed, first];
+    let expected = [row(&both, second), None, None, row(&waiting, first)];
+    assert_eq!(log.owed_rows(&romeo(), wanted).await?, expected);
+    log.confirm(&romeo(), vec![second]).await?;
+    assert_eq!(log.owed_rows(&romeo(), vec![second]).await?, [None]);
+    Ok(())
 }
 
 /// Not known, not owed, or confirmed before.

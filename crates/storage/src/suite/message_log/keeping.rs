@@ -115,12 +115,40 @@ pub async fn an_owed_row_is_given_up_only_by_count(
         ..Retention::forever(START + 5 + HOUR)
     };
     let expected = Trimmed {
-        lost: 2,
+        lost: 1,
         ..Trimmed::default()
     };
     assert_eq!(log.trim(&romeo(), retention, 100).await?, expected);
     assert_eq!(all_owed(log).await?, [young]);
     assert_eq!(archive(log).await?, [both]);
+    Ok(())
+}
+
+/// It is not owed any more, and neither lost then nor when it leaves the archive; one that leaves both at once is.
+pub async fn a_row_that_is_still_in_the_archive_is_not_lost(
+    log: &impl MessageLog,
+) -> Result<(), StoreError> {
+    let both = Purpose::Both(Vec::new());
+    add(log, kept(message(0), &both)).await?;
+    let mut retention = Retention {
+        owed: HOUR,
+        ..Retention::forever(START + 2 * HOUR)
+    };
+    let nothing = Trimmed::default();
+    assert_eq!(log.trim(&romeo(), retention, 100).await?, nothing);
+    assert_eq!(
+        (all_owed(log).await?, archive(log).await?.len()),
+        (vec![], 1)
+    );
+    retention.age = HOUR;
+    let removed = Trimmed {
+        removed: 1,
+        ..nothing
+    };
+    assert_eq!(log.trim(&romeo(), retention, 100).await?, removed);
+    add(log, kept(message(1), &both)).await?;
+    let lost = Trimmed { lost: 1, ..removed };
+    assert_eq!(log.trim(&romeo(), retention, 100).await?, lost);
     Ok(())
 }
 

@@ -15,8 +15,8 @@ use rookery_stanza::{BareJid, Jid};
 
 use crate::error::StoreError;
 use crate::message_log::{
-    Appended, Filter, IngressId, MessageLog, NewMessage, NewRow, Opened, Page, PageQuery, Paged,
-    Purpose, Row, RowId,
+    Appended, Filter, IngressId, MessageLog, NewMessage, NewRow, Opened, Origin, Page, PageQuery,
+    Paged, Purpose, Row, RowId,
 };
 
 /// Makes one `#[tokio::test]` for each rule of message logs.
@@ -39,12 +39,15 @@ macro_rules! message_log_suite {
             an_older_home_cannot_open_a_log
             a_new_home_is_told_the_end_of_the_log
             the_end_of_a_log_is_told_to_whoever_asks
+            several_rows_for_one_log_become_one_for_all_their_reasons
             logs_are_apart
             owed_rows_are_read_in_order_and_in_pages
             a_confirmed_row_is_not_owed
             confirming_takes_nothing_from_the_archive
             a_row_that_is_only_owed_is_not_in_the_archive
             confirmations_of_other_ids_change_nothing
+            owed_rows_are_listed_without_their_payloads
+            owed_rows_are_found_by_their_ids
             pages_lead_through_the_archive_both_ways
             a_page_ends_at_its_limits
             a_page_beside_a_row_that_is_not_there_is_refused
@@ -54,11 +57,13 @@ macro_rules! message_log_suite {
             rows_are_counted_up_to_a_limit
             rows_are_found_by_their_ids
             an_archive_has_two_ends
+            rows_are_found_by_what_their_sender_called_them
             a_tombstone_takes_the_place_of_a_payload
             rows_leave_the_archive_by_age
             rows_leave_the_archive_by_number
             an_owed_row_leaves_the_archive_and_is_owed_still
             an_owed_row_is_given_up_only_by_count
+            a_row_that_is_still_in_the_archive_is_not_lost
             retention_goes_in_steps
             ids_rise_although_all_rows_are_gone
             an_erased_log_is_gone
@@ -101,6 +106,7 @@ fn message(mark: u64) -> NewMessage {
             count: mark,
         },
         received: START + mark,
+        origin: Some(Origin::of(&format!("message {mark}"))),
         payload: payload(mark),
         rows: vec![NewRow {
             account: romeo(),

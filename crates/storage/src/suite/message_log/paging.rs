@@ -6,7 +6,7 @@ use super::{
     START, add, archive, exchanged, fill, ids, jid, kept, matching, message, owed, page, romeo, row,
 };
 use crate::error::StoreError;
-use crate::message_log::{End, Filter, MessageLog, PageQuery, Paged, RowId, Span};
+use crate::message_log::{End, Filter, MessageLog, Origin, PageQuery, Paged, RowId, Span};
 
 /// Page by page from either end; what is seen is everything, once.
 pub async fn pages_lead_through_the_archive_both_ways(
@@ -229,5 +229,35 @@ pub async fn an_archive_has_two_ends(log: &impl MessageLog) -> Result<(), StoreE
         first.and_then(|first| span(first, last))
     );
     assert_eq!(archive(log).await?.len(), 2);
+    Ok(())
+}
+
+/// What a message takes back it names by the `id` that its sender gave it (XEP-0424 §4): newest first, since a sender may
+/// use an id again.
+pub async fn rows_are_found_by_what_their_sender_called_them(
+    log: &impl MessageLog,
+) -> Result<(), StoreError> {
+    let (juliet, nurse) = (super::juliet(), jid("nurse@capulet.example").bare());
+    let origin = Origin::of("message 1");
+    let first = add(log, message(1)).await?;
+    add(log, message(2)).await?;
+    let mut again = exchanged(message(3), "juliet@capulet.example");
+    again.origin = Some(origin);
+    let second = add(log, again).await?;
+    let mut waiting = kept(message(4), &owed());
+    waiting.origin = Some(origin);
+    add(log, waiting).await?;
+    let mut nurses = exchanged(message(5), "nurse@capulet.example/kitchen");
+    nurses.origin = None;
+    add(log, nurses).await?;
+    let found = log.by_origin(&romeo(), &juliet, origin, 10).await?;
+    assert_eq!(ids(&found), [second, first]);
+    assert_eq!(found.last(), row(&message(1), first).as_ref());
+    let found = log.by_origin(&romeo(), &juliet, origin, 1).await?;
+    assert_eq!(ids(&found), [second]);
+    assert_eq!(log.by_origin(&romeo(), &nurse, origin, 10).await?, []);
+    let unknown = Origin::of("message 9");
+    assert_eq!(log.by_origin(&romeo(), &juliet, unknown, 10).await?, []);
+    assert_eq!(log.by_origin(&juliet, &romeo(), origin, 10).await?, []);
     Ok(())
 }
