@@ -4,7 +4,7 @@ use std::any::{Any, TypeId};
 use std::fmt;
 use std::sync::Arc;
 
-use rookery_stanza::BareJid;
+use rookery_stanza::{BareJid, Jid};
 use rookery_storage::{Datum, StoreError};
 
 /// What a feature keeps in memory for each account whose home is on this node: read together with the
@@ -49,6 +49,16 @@ pub struct Keep {
     item: Option<Item>,
 }
 
+/// The roster of an account, as features see it.
+pub trait Roster: Send + Sync + fmt::Debug {
+    /// Whether the bare address of `jid` is among the contacts that clients see (RFC 6121 §2).
+    fn lists(&self, jid: &Jid) -> bool;
+}
+
+/// A roster without contacts.
+#[derive(Clone, Copy, Debug)]
+pub struct EmptyRoster;
+
 /// The account at whose home something is handled: the addressed one, or the one that sends to a host.
 #[derive(Clone, Copy, Debug)]
 pub struct AccountView<'a> {
@@ -56,10 +66,20 @@ pub struct AccountView<'a> {
     pub jid: &'a BareJid,
     /// What the features keep for it.
     pub kept: &'a Kept,
+    /// Its contacts.
+    pub roster: &'a dyn Roster,
     /// Whether it has an available resource.
     pub available: bool,
     /// The time, in unix milliseconds.
     pub now: u64,
+}
+
+// === impl EmptyRoster ===
+
+impl Roster for EmptyRoster {
+    fn lists(&self, _: &Jid) -> bool {
+        false
+    }
 }
 
 // === impl Kept ===

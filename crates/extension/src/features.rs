@@ -13,6 +13,7 @@ use rookery_xml::Element;
 
 use crate::Feature;
 use crate::account::{AccountData, AccountView, Keep, Kept};
+use crate::archiving::Archiving;
 use crate::before_login::BeforeLogin;
 use crate::filter::{StanzaFilter, Verdict};
 use crate::host::Host;
@@ -72,6 +73,7 @@ struct Inner {
     filters: Vec<Box<dyn StanzaFilter>>,
     events: Vec<Box<dyn SessionEvents>>,
     host: Vec<Box<dyn HostHandler>>,
+    archiving: Vec<Box<dyn Archiving>>,
     kinds: Vec<&'static str>,
     readers: Vec<ReadData>,
 }
@@ -136,6 +138,11 @@ impl Registry {
     /// Attaches a handler of messages and presence to a host.
     pub fn host_handler(&mut self, handler: impl HostHandler) {
         self.inner.host.push(Box::new(handler));
+    }
+
+    /// Attaches somebody who decides with whom messages are archived.
+    pub fn archiving(&mut self, archiving: impl Archiving) {
+        self.inner.archiving.push(Box::new(archiving));
     }
 
     /// Has something kept in memory for each account.
@@ -254,6 +261,15 @@ impl Features {
     pub fn shares_presence(&self, with: &Jid, account: AccountView<'_>) -> bool {
         self.inner.filters.iter().all(|filter| {
             let asked = || filter.shares_presence(with, account);
+            catch_unwind(AssertUnwindSafe(asked)).unwrap_or(false)
+        })
+    }
+
+    /// Whether messages that the account exchanges with this address are archived: if nothing that is installed
+    /// keeps them out.
+    pub fn archives(&self, contact: &Jid, host: &Host, account: AccountView<'_>) -> bool {
+        self.inner.archiving.iter().all(|archiving| {
+            let asked = || archiving.archives(contact, host, account);
             catch_unwind(AssertUnwindSafe(asked)).unwrap_or(false)
         })
     }

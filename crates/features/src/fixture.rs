@@ -6,8 +6,8 @@ use std::sync::Arc;
 use futures_util::FutureExt;
 use parking_lot::Mutex;
 use rookery_extension::{
-    AccountView, Addressee, Answer, ContactKind, Contacts, Features, Host, IqContext, IqMethod,
-    Kept, Order, Outcome, PresenceEvent, Registry, Relation, Verdict,
+    AccountView, Addressee, Answer, ContactKind, Contacts, EmptyRoster, Features, Host, IqContext,
+    IqMethod, Kept, Order, Outcome, PresenceEvent, Registry, Relation, Verdict,
 };
 use rookery_lifecycle::{Clock, TaskScope};
 use rookery_stanza::{BareJid, Jid, Stanza, StanzaError, ns};
@@ -144,6 +144,7 @@ impl Scene {
         look(AccountView {
             jid: &juliet(),
             kept: &kept,
+            roster: &EmptyRoster,
             available,
             now,
         })

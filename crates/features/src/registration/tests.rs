@@ -4,8 +4,8 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
 use rookery_extension::{
-    AccountView, Addressee, BeforeLogin as _, Features, Host, IqMethod, IqRequest as _, Kept,
-    Order, Outcome,
+    AccountView, Addressee, BeforeLogin as _, EmptyRoster, Features, Host, IqMethod,
+    IqRequest as _, Kept, Order, Outcome,
 };
 use rookery_stanza::payload::data_form::Form;
 use rookery_stanza::{Jid, Kind};
@@ -71,6 +71,7 @@ impl Office {
             account: AccountView {
                 jid: &juliet(),
                 kept: Kept::NOTHING,
+                roster: &EmptyRoster,
                 available: true,
                 now: 0,
             },

@@ -15,6 +15,7 @@ impl Account {
         AccountView {
             jid: &self.jid,
             kept: &self.kept,
+            roster: &self.roster,
             available: self.sessions.available().next().is_some(),
             now: scene.now,
         }

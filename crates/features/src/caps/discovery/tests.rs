@@ -8,7 +8,7 @@ use super::super::own::verification_string;
 use super::*;
 use crate::Config;
 use crate::fixture::{Scene, stanza};
-use rookery_extension::Kept;
+use rookery_extension::{EmptyRoster, Kept};
 
 const NODE: &str = "https://example.org/orchard";
 
@@ -32,6 +32,7 @@ impl<'a> Home<'a> {
         AccountView {
             jid: &self.jid,
             kept: &self.kept,
+            roster: &EmptyRoster,
             available: true,
             now: 0,
         }

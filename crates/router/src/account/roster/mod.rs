@@ -34,6 +34,12 @@ enum Changed<'a> {
 
 // === impl Roster ===
 
+impl rookery_extension::Roster for Roster {
+    fn lists(&self, jid: &Jid) -> bool {
+        self.contact(jid).is_some_and(Contact::is_listed)
+    }
+}
+
 impl Roster {
     pub(super) fn get(&self, contact: &BareJid) -> Option<RosterItem> {
         self.contacts.get(contact.as_str()).map(Contact::to_item)
