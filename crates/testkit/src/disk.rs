@@ -16,8 +16,8 @@ use tempfile::TempDir;
 /// A disk writes this much of a file, or nothing.
 const SECTOR: usize = 512;
 
-/// A folder as a process sees it, and what would be left of its files without power. Folders in it are not
-/// looked at.
+/// A folder as a process sees it, and what would be left of its files without power: of those in it, and of
+/// those in the folders in it.
 #[derive(Debug)]
 pub struct Disk {
     directory: TempDir,
@@ -81,16 +81,17 @@ impl Disk {
 
     /// Makes durable whatever is there. No process may write meanwhile.
     pub fn sync(&self) -> io::Result<()> {
-        for name in names(&self.synced())? {
-            fs::remove_file(self.synced().join(name))?;
-        }
+        fs::remove_dir_all(self.synced())?;
+        fs::create_dir(self.synced())?;
         // The index of the log is rebuilt at every start, and the lock is nothing without its process.
-        let kept = |name: &OsString| {
+        let kept = |name: &PathBuf| {
             let name = name.to_string_lossy();
             !name.ends_with("-shm") && !name.ends_with(".lock")
         };
         for name in names(&self.seen())?.into_iter().filter(kept) {
-            fs::copy(self.seen().join(&name), self.synced().join(&name))?;
+            let copy = self.synced().join(&name);
+            fs::create_dir_all(copy.parent().unwrap_or(&copy))?;
+            fs::copy(self.seen().join(&name), copy)?;
         }
         Ok(())
     }
@@ -113,8 +114,25 @@ impl Disk {
     }
 }
 
-/// The files of a folder.
-fn names(directory: &Path) -> io::Result<Vec<OsString>> {
+/// The files of a folder and of the folders in it, by their paths from there.
+fn names(directory: &Path) -> io::Result<Vec<PathBuf>> {
+    let mut names = Vec::new();
+    for entry in fs::read_dir(directory)? {
+        let entry = entry?;
+        let name = PathBuf::from(entry.file_name());
+        let kind = entry.file_type()?;
+        if kind.is_dir() {
+            let inner = names_of(&entry.path())?;
+            names.extend(inner.into_iter().map(|inner| name.join(inner)));
+        } else if kind.is_file() {
+            names.push(name);
+        }
+    }
+    Ok(names)
+}
+
+/// The files of a folder alone.
+fn names_of(directory: &Path) -> io::Result<Vec<OsString>> {
     let mut names = Vec::new();
     for entry in fs::read_dir(directory)? {
         let entry = entry?;

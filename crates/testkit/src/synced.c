@@ -1,10 +1,12 @@
-/* Keeps, for each file in the directory TEST_SEEN, a copy in TEST_SYNCED that holds what
- * was synced and nothing else: what a loss of power would leave. Loaded with LD_PRELOAD.
+/* Keeps, for each file in the directory TEST_SEEN and in the directories in it, a copy in TEST_SYNCED that
+ * holds what was synced and nothing else: what a loss of power would leave. Loaded with LD_PRELOAD.
  *
  * Writes are remembered as ranges; a sync copies the ranges that were written since the last one. A file
  * comes into being on the disk, or gets its new name, when it or its directory is synced; that it was
- * removed counts at once.
+ * removed counts at once, and so does a new directory.
  * The index of SQLite's log ("-shm") is mapped memory, rebuilt at every start, and left out.
+ *
+ * With TEST_UNSYNCED the disk lies: whatever is written to files whose path contains it is never synced.
  */
 
 #define _GNU_SOURCE
@@ -20,7 +22,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define FILES 64
+#define FILES 1024
+#define DIRECTORIES 16
 #define DESCRIPTORS 4096
 
 struct range {
@@ -28,7 +31,9 @@ struct range {
 };
 
 struct file {
-    char name[NAME_MAX + 1];
+    /* From TEST_SEEN on. */
+    char name[2 * NAME_MAX + 2];
+    int directory;
     struct range *dirty;
     size_t used, room;
     /* The file whose name on the disk it still has to take over; 0: it has its own. */
@@ -36,7 +41,9 @@ struct file {
 };
 
 static struct file files[FILES];
-/* 0: not ours; -1: the directory itself; n: files[n - 1]. */
+/* The first is TEST_SEEN itself, and has no name. */
+static char directories[DIRECTORIES][NAME_MAX + 1];
+/* 0: not ours; -n: directories[n - 1]; n: files[n - 1]. */
 static int by_descriptor[DESCRIPTORS];
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 
@@ -66,8 +73,30 @@ static void path_in(char *path, const char *variable, const char *name) {
 
 static void synced_path(char *path, const char *name) { path_in(path, "TEST_SYNCED", name); }
 
-/* What a path is: 0, -1, or the number of a file. A file that this process has never written is 0, unless
- * it is about to be. */
+/* The place among the directories of the first `length` bytes of a name. It comes into being on the disk, too. */
+static int directory(const char *name, size_t length) {
+    char path[PATH_MAX];
+    check(length <= NAME_MAX, name);
+    for (int i = 1; i < DIRECTORIES; i++) {
+        if (!directories[i][0]) {
+            memcpy(directories[i], name, length);
+            synced_path(path, directories[i]);
+            check(!mkdir(path, 0755) || errno == EEXIST, path);
+        }
+        if (strlen(directories[i]) == length && !strncmp(directories[i], name, length))
+            return i;
+    }
+    abort();
+}
+
+/* Whether something is a directory, without opening it: the locks of a file go when it is closed again. */
+static int is_directory(const char *path) {
+    struct stat status;
+    return !stat(path, &status) && S_ISDIR(status.st_mode);
+}
+
+/* What a path is: 0, a directory, or the number of a file. A file that this process has never written is 0,
+ * unless it is about to be. */
 static int find(const char *path, int writes) {
     const char *seen = getenv("TEST_SEEN");
     size_t length = seen ? strlen(seen) : 0;
@@ -78,15 +107,22 @@ static int find(const char *path, int writes) {
     const char *name = path + length + 1;
     size_t name_length = strlen(name);
     const char *end = name + name_length;
-    if (path[length] != '/' || !name_length || name_length > NAME_MAX || strchr(name, '/'))
+    const char *slash = strchr(name, '/');
+    if (path[length] != '/' || !name_length || name_length >= sizeof files[0].name)
+        return 0;
+    if (slash && strchr(slash + 1, '/'))
         return 0;
     if ((name_length > 4 && !strcmp(end - 4, "-shm")) || (name_length > 5 && !strcmp(end - 5, ".lock")))
         return 0;
+    if (!slash && is_directory(path))
+        return -1 - directory(name, name_length);
     for (int i = 0; i < FILES; i++) {
         if (!files[i].name[0] && !writes)
             return 0;
-        if (!files[i].name[0])
+        if (!files[i].name[0]) {
             strcpy(files[i].name, name);
+            files[i].directory = slash ? directory(name, slash - name) : 0;
+        }
         if (!strcmp(files[i].name, name))
             return i + 1;
     }
@@ -168,10 +204,12 @@ static void sync_file(struct file *file, int descriptor) {
         REAL(close)(source);
 }
 
-/* Every file in the directory is there after a loss of power, if only with nothing in it. */
-static void sync_directory(void) {
+/* Every file in a directory is there after a loss of power, if only with nothing in it. */
+static void sync_directory(int directory) {
     char path[PATH_MAX];
     for (int i = 0; i < FILES && files[i].name[0]; i++) {
+        if (files[i].directory != directory)
+            continue;
         sync_name(&files[i]);
         path_in(path, "TEST_SEEN", files[i].name);
         struct stat status;
@@ -184,13 +222,19 @@ static void sync_directory(void) {
     }
 }
 
+/* Whether the disk says that it has synced a file, and has not. */
+static int is_lied_to(const struct file *file) {
+    const char *unsynced = getenv("TEST_UNSYNCED");
+    return unsynced && strstr(file->name, unsynced);
+}
+
 static int synced(int descriptor) {
     pthread_mutex_lock(&lock);
     struct file *file = of(descriptor);
-    if (file)
+    if (file && !is_lied_to(file))
         sync_file(file, descriptor);
-    else if (descriptor >= 0 && descriptor < DESCRIPTORS && by_descriptor[descriptor] == -1)
-        sync_directory();
+    else if (!file && descriptor >= 0 && descriptor < DESCRIPTORS && by_descriptor[descriptor] < 0)
+        sync_directory(-1 - by_descriptor[descriptor]);
     pthread_mutex_unlock(&lock);
     return 0;
 }
