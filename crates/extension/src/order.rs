@@ -17,6 +17,8 @@ pub enum Order {
     Store(DataUpdate),
     /// The session that asked gets what is pushed about this topic, a namespace, from now on.
     Follow(&'static str),
+    /// It no longer does.
+    Unfollow(&'static str),
     /// An IQ set with this payload for every session that follows the topic.
     Push {
         /// The topic.

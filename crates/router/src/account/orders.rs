@@ -62,6 +62,11 @@ impl Account {
                         session.dialogue().follow(topic);
                     }
                 }
+                Order::Unfollow(topic) => {
+                    if let Some(session) = asker.and_then(|asker| self.sessions.at_mut(asker)) {
+                        session.unfollow(topic);
+                    }
+                }
                 Order::Push { topic, payload } => self.push_topic(topic, payload, step.now()),
                 Order::Hide(from) => self.hide_from(&from, step.now()),
                 Order::Show(to) => self.show_to(&to, scene, step.now()),

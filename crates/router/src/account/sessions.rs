@@ -195,6 +195,13 @@ impl Session {
         dialogue.is_some_and(|dialogue| dialogue.topics.contains(&topic))
     }
 
+    /// It gets no pushes about a topic any more.
+    pub(crate) fn unfollow(&mut self, topic: &str) {
+        if let Some(dialogue) = &mut self.dialogue {
+            dialogue.topics.retain(|followed| *followed != topic);
+        }
+    }
+
     /// The tag of the question with this id, which its client has answered now.
     pub(crate) fn answered(&mut self, id: &str) -> Option<String> {
         let questions = &mut self.dialogue.as_mut()?.questions;

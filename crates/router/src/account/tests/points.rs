@@ -99,7 +99,11 @@ impl IqHandler for Shunning {
         let outcome = Outcome {
             answer: Ok(None),
             before: vec![
-                Order::Follow(NS),
+                if name == "bye" {
+                    Order::Unfollow(NS)
+                } else {
+                    Order::Follow(NS)
+                },
                 Order::Hide(vec![contact]),
                 Order::Keep(Keep::new(Some(Shunned(name)))),
                 Order::Store(update),
@@ -316,6 +320,21 @@ fn the_answer_of_a_client_reaches_the_feature_that_asked_once() {
     assert!(push.contains("<known "), "{push}");
     world.send(ROMEO, &answer);
     assert!(world.received(ROMEO).is_empty());
+}
+
+#[test]
+fn a_session_that_follows_no_more_gets_no_pushes() {
+    let pushes = |received: Vec<String>| {
+        received
+            .iter()
+            .filter(|it| it.contains("<shunned "))
+            .count()
+    };
+    let mut world = World::new(&["romeo"]).with_feature(Shunning);
+    world.connect(ROMEO);
+    for (name, expected) in [("bye", 0), ("nobody", 1), ("nobody", 1), ("bye", 0)] {
+        assert_eq!(pushes(shun(&mut world, name)), expected, "{name}");
+    }
 }
 
 #[test]
