@@ -6,6 +6,7 @@
 mod account_records;
 pub mod blocking;
 pub mod caps;
+pub mod carbons;
 pub mod contact_addresses;
 pub mod declared;
 pub mod disco;

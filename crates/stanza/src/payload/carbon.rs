@@ -50,7 +50,7 @@ pub const PRIVATE: &str = "private";
 
 impl Switch {
     /// The name of the element.
-    pub fn as_str(self) -> &'static str {
+    pub const fn as_str(self) -> &'static str {
         match self {
             Self::Enable => "enable",
             Self::Disable => "disable",
