@@ -4,11 +4,13 @@
 //! client sends and hands it to the home of its account; it takes what the home delivers and passes it
 //! to the connection. Session, connection and home of an account run on one arbiter.
 //!
+//! [`client_state`] is the core of XEP-0352: what waits while nobody looks at the client.
 //! [`stream_management`] is the core of XEP-0198: what is acknowledged, and how a stream is resumed.
 //!
 //! This crate does not know sockets, XML framing, or how stanzas are routed.
 
 mod actor;
+pub mod client_state;
 mod config;
 mod metrics;
 mod port;
