@@ -46,6 +46,16 @@ impl TaskScope {
         }
     }
 
+    /// The same scope for tasks that run on another runtime: where what they tell is wanted, no thread has to
+    /// be woken for it.
+    #[must_use]
+    pub fn on(&self, runtime: Handle) -> Self {
+        Self {
+            runtime,
+            ..self.clone()
+        }
+    }
+
     /// Starts a task. When the scope ends, the task is dropped at its next await.
     pub fn spawn(
         &self,
@@ -128,5 +138,18 @@ mod tests {
         scope.close(Duration::ZERO).await;
         assert_eq!(scope.spawn("third", async {}), Err(ScopeClosed::Ended));
         assert_eq!(scope.running(), 0);
+    }
+
+    #[tokio::test]
+    async fn a_scope_owns_its_tasks_on_every_runtime() {
+        let other = tokio::runtime::Builder::new_multi_thread().build().unwrap();
+        let scope = TaskScope::new("test", Handle::current(), 1);
+        let there = scope.on(other.handle().clone());
+        there.spawn("first", std::future::pending()).unwrap();
+        assert_eq!(scope.spawn("second", async {}), Err(ScopeClosed::Full));
+        scope.close(Duration::ZERO).await;
+        assert_eq!(there.spawn("third", async {}), Err(ScopeClosed::Ended));
+        assert_eq!(there.running(), 0);
+        other.shutdown_background();
     }
 }

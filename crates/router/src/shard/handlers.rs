@@ -6,6 +6,7 @@ use actix::fut::wrap_future;
 use actix::{Actor, AsyncContext, Context, Handler};
 use rookery_delivery::SessionId;
 use rookery_stanza::Condition;
+use tokio::runtime::Handle;
 use tokio::task::yield_now;
 
 use super::message::{Loaded, Replied, Written};
@@ -33,6 +34,8 @@ impl Actor for HomeShard {
     type Context = Context<Self>;
 
     fn started(&mut self, context: &mut Self::Context) {
+        // What the store answers is handled on this thread.
+        self.scope = self.scope.on(Handle::current());
         context.run_interval(TICK, |shard, context| {
             shard.handle_with(context, |shard| {
                 shard.tick();
