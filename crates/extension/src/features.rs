@@ -206,6 +206,7 @@ impl Features {
                         .boxed(),
                 ))
             }
+            Ok(Some(Answer::Results(results))) => Some(Answer::Results(results.contained(failed))),
             Ok(answer) => answer,
             Err(panic) => Some(Answer::Now(failed(panic))),
         }

@@ -11,6 +11,7 @@ use crate::account::AccountView;
 use crate::features::Features;
 use crate::host::Host;
 use crate::order::Outcome;
+use crate::results::Results;
 
 /// Whether something is asked or changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -77,6 +78,9 @@ pub enum Answer {
     /// Known after the store was asked. Whatever else happens to the account at whose home the request is
     /// handled waits until then: what its client sends next finds the change made (RFC 6120 §10.1).
     Ordered(BoxFuture<'static, Outcome>),
+    /// Known after results were sent to the session that asked, which is one of the account's own; it holds up
+    /// nothing else. Anybody else who asks gets `service-unavailable`.
+    Results(Results),
 }
 
 /// The payload of a request that a handler understands.
@@ -160,6 +164,7 @@ impl fmt::Debug for Answer {
             Self::Now(answer) => f.debug_tuple("Now").field(answer).finish(),
             Self::Later(_) => f.write_str("Later"),
             Self::Ordered(_) => f.write_str("Ordered"),
+            Self::Results(results) => f.debug_tuple("Results").field(results).finish(),
         }
     }
 }

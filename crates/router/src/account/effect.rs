@@ -4,7 +4,7 @@ use std::fmt;
 
 use futures_util::future::BoxFuture;
 use rookery_delivery::{Close, Delivery, Limit, SessionId};
-use rookery_extension::Outcome;
+use rookery_extension::{Outcome, Results};
 use rookery_stanza::{Condition, Jid, Kind, Stanza, StanzaError};
 use rookery_storage::{DataUpdate, OfflineMessage, RosterUpdate};
 use rookery_xml::Element;
@@ -40,6 +40,8 @@ pub(crate) enum Effect {
     Return(SessionId, Stanza, Box<StanzaError>),
     /// Answer this request when the future is ready.
     Later(Box<Stanza>, BoxFuture<'static, Answered>),
+    /// Send results to the session that sent this request, then answer it.
+    Results(Box<Stanza>, Results),
     /// A message was taken up.
     Accepted,
     /// A stanza of this kind has left.
@@ -255,6 +257,7 @@ impl fmt::Debug for Effect {
                 .field(error)
                 .finish(),
             Self::Later(request, _) => f.debug_tuple("Later").field(request).finish(),
+            Self::Results(request, _) => f.debug_tuple("Results").field(request).finish(),
             Self::Accepted => f.write_str("Accepted"),
             Self::Settled(kind, outcome) => {
                 f.debug_tuple("Settled").field(kind).field(outcome).finish()

@@ -4,7 +4,9 @@
 
 use std::sync::Arc;
 
-use rookery_extension::{AccountView, Addressee, Answer, Host, IqContext, IqMethod, Relation};
+use rookery_extension::{
+    AccountView, Addressee, Answer, Host, IqContext, IqMethod, Relation, Results,
+};
 use rookery_stanza::{Condition, IqType, Jid, Kind, Stanza, ns};
 
 use super::effect::{Effect, Effects, Step, Write};
@@ -58,7 +60,14 @@ impl Account {
             return step.now().bounce(stanza, Condition::ServiceUnavailable);
         };
         let addressee = Addressee::Account(self.jid.clone(), self.relation(stanza.from.as_ref()));
-        answer(stanza, &addressee, host, self.view(scene), scene, step);
+        let view = self.view(scene);
+        let left = answer(stanza, &addressee, host, view, scene, step);
+        if let Some((request, mut results)) = left {
+            let orders = std::mem::take(&mut results.orders);
+            self.obey(orders, request.from.as_ref(), scene, step);
+            let effect = Effect::Results(Box::new(request), results);
+            step.now().push(effect);
+        }
     }
 
     /// Where there is no account everybody is a stranger, and is told what strangers are told of those that
@@ -74,7 +83,8 @@ impl Account {
     }
 }
 
-/// Lets the installed features answer a request; `service-unavailable` when none understands it.
+/// Lets the installed features answer a request; `service-unavailable` when none understands it. A request to an
+/// account that is answered with results is left to it.
 pub(super) fn answer(
     request: Stanza,
     addressee: &Addressee,
@@ -82,19 +92,23 @@ pub(super) fn answer(
     account: AccountView<'_>,
     scene: &Scene<'_>,
     step: &mut Step,
-) {
+) -> Option<(Stanza, Results)> {
     let out = step.now();
     let method = match request.kind {
         Kind::Iq(IqType::Get) => IqMethod::Get,
         Kind::Iq(IqType::Set) => IqMethod::Set,
-        _ => return out.ignore(&request),
+        _ => {
+            out.ignore(&request);
+            return None;
+        }
     };
     let payload = request
         .children()
         .ok()
         .and_then(|children| children.into_iter().next());
     let (Some(payload), Some(from)) = (payload, &request.from) else {
-        return out.bounce(request, Condition::BadRequest);
+        out.bounce(request, Condition::BadRequest);
+        return None;
     };
     let features = &scene.rules.features;
     let context = IqContext {
@@ -110,7 +124,12 @@ pub(super) fn answer(
         Some(Answer::Now(result)) => out.answer(request, result),
         Some(Answer::Later(future)) => out.push(Effect::Later(Box::new(request), future)),
         Some(Answer::Ordered(future)) => step.write(Write::asking(request, future)),
+        Some(Answer::Results(results)) => match addressee {
+            Addressee::Account(..) => return Some((request, results)),
+            Addressee::Host => out.bounce(request, Condition::ServiceUnavailable),
+        },
     }
+    None
 }
 
 /// Whether the payload is a roster query (RFC 6121 §2.1).

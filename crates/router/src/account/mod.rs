@@ -147,6 +147,11 @@ impl Account {
         (bound.collect(), waiting.collect())
     }
 
+    /// The session that has this full JID.
+    pub(crate) fn session_at(&self, jid: &Jid) -> Option<SessionId> {
+        self.sessions.at(jid).map(|session| session.key.id)
+    }
+
     /// Handles one input.
     pub(crate) fn handle(&mut self, input: Input, scene: &Scene<'_>, step: &mut Step) {
         #[cfg(test)]

@@ -174,7 +174,8 @@ impl Account {
             let is_host = stanza.to.as_ref().is_some_and(Jid::is_bare);
             if kind.is_request() && is_host {
                 let view = self.view(scene);
-                return iq::answer(stanza, &Addressee::Host, host, view, scene, step);
+                iq::answer(stanza, &Addressee::Host, host, view, scene, step);
+                return;
             }
             return step.now().bounce(stanza, Condition::ServiceUnavailable);
         }

@@ -10,6 +10,7 @@ mod handlers;
 mod message;
 mod outbox;
 mod perform;
+mod results;
 mod slot;
 mod store;
 #[cfg(test)]

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use rookery_delivery::{Delivery, Limit, Refusal, SessionId, SessionPort};
 use rookery_stanza::{BareJid, Condition, Kind};
+use tokio::sync::Semaphore;
 
 use super::message::{Content, Hop, Parcel};
 use super::{HomeShard, Todo};
@@ -20,6 +21,8 @@ pub(super) struct Port {
     pub(super) account: BareJid,
     /// What it is handed at the end of the message.
     pub(super) outgoing: Vec<Delivery>,
+    /// Whose turn it is to send it results, when it ever asked for some.
+    pub(super) results: Option<Arc<Semaphore>>,
 }
 
 /// What leaves at the end of the message.

@@ -43,6 +43,7 @@ impl HomeShard {
                 self.expiring.push_back((until, account.clone(), session));
             }
             Effect::Forget(session) => self.forget(account, session),
+            Effect::Results(request, results) => self.results(account, *request, results, permit),
             other => self.send(other, permit),
         }
     }
@@ -73,7 +74,8 @@ impl HomeShard {
             | Effect::Return(..)
             | Effect::End(_)
             | Effect::Expire(_)
-            | Effect::Forget(_) => {}
+            | Effect::Forget(_)
+            | Effect::Results(..) => {}
         }
     }
 
@@ -214,6 +216,7 @@ impl HomeShard {
                         port,
                         account: account.clone(),
                         outgoing,
+                        results: None,
                     },
                 );
                 if answer.send(Ok(jid.clone())).is_err() {

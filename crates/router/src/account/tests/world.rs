@@ -513,7 +513,7 @@ impl World {
                     self.deliver(account, session, reply.into());
                 }
             }
-            Effect::Later(..) => panic!("nothing answers later here"),
+            Effect::Later(..) | Effect::Results(..) => panic!("nothing answers later here"),
             Effect::Accepted => self.ledger.accepted += 1,
             Effect::Settled(kind, outcome) => self.settle(kind, outcome),
             Effect::Unreadable => panic!("everything stored can be read"),

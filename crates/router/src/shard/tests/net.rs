@@ -156,6 +156,7 @@ impl Net {
         let later = Arc::new(Notify::new());
         let mut registry = Registry::new();
         registry.install(Box::new(Later(Arc::clone(&later))));
+        registry.install(Box::new(super::results::Telling));
         let jid = BareJid::parse("example.com").unwrap();
         let host = Host::new(jid);
         let parts = Parts {
