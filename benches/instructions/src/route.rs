@@ -61,6 +61,7 @@ impl Net {
         let parts = Parts {
             config: Config::default(),
             hosts: Hosts::new([host()]),
+            domains: Arc::new(rookery_delivery::NoDomains),
             features: installed(),
             store,
             scope: TaskScope::new("instructions", runtime, 100),

@@ -67,6 +67,7 @@ impl Net {
         let parts = Parts {
             config: Config::default(),
             hosts: Hosts::new([host]),
+            domains: Arc::new(rookery_delivery::NoDomains),
             features: Features::default(),
             store,
             scope: TaskScope::new(

@@ -10,7 +10,7 @@ use actix_rt::ArbiterHandle;
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, join_all};
 use rookery_delivery::{
-    BindRefused, BindRequest, Close, Delivery, Homes, Overloaded, Permit, SessionKey,
+    BindRefused, BindRequest, Close, Delivery, Domains, Homes, Overloaded, Permit, SessionKey,
 };
 use rookery_extension::{Features, Hosts};
 use rookery_lifecycle::{Clock, TaskScope};
@@ -36,6 +36,8 @@ pub struct Parts {
     pub config: Config,
     /// The hosts that are served.
     pub hosts: Hosts,
+    /// Who serves the domains that are not those of hosts.
+    pub domains: Arc<dyn Domains>,
     /// What answers requests.
     pub features: Features,
     /// Where rosters and messages are kept.
@@ -51,8 +53,9 @@ pub struct Parts {
 /// The homes of all accounts of this node. Cheap to clone.
 #[derive(Clone)]
 pub struct Router {
-    shards: Arc<Shards>,
-    metrics: Metrics,
+    pub(crate) shards: Arc<Shards>,
+    pub(crate) metrics: Metrics,
+    pub(crate) hosts: Hosts,
 }
 
 /// The shards, one for each arbiter. Everybody shares their addresses: a mailbox is bounded only as long
@@ -60,7 +63,9 @@ pub struct Router {
 pub(crate) struct Shards {
     addresses: OnceLock<Box<[Addr<HomeShard>]>>,
     /// What waits in their mailboxes.
-    waiting: Gauge,
+    pub(crate) waiting: Gauge,
+    /// Who serves other domains.
+    pub(crate) domains: Arc<dyn Domains>,
 }
 
 // === impl Router ===
@@ -81,6 +86,7 @@ impl Router {
         let shards = Arc::new(Shards {
             addresses: OnceLock::new(),
             waiting: metrics.waiting.of(Mailbox::Shard).clone(),
+            domains: parts.domains,
         });
         let Parts {
             config,
@@ -93,7 +99,7 @@ impl Router {
         } = parts;
         let rules = Arc::new(Rules {
             config,
-            hosts,
+            hosts: hosts.clone(),
             features,
         });
         let address = |(index, arbiter): (usize, &ArbiterHandle)| {
@@ -108,7 +114,11 @@ impl Router {
         let addresses = arbiters.iter().enumerate().map(address).collect();
         // Nobody else has the shards yet, so the cell is empty.
         drop(shards.addresses.set(addresses));
-        Self { shards, metrics }
+        Self {
+            shards,
+            metrics,
+            hosts,
+        }
     }
 
     /// Asks every session to end; it does so by itself.

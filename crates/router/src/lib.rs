@@ -8,6 +8,7 @@
 //! * `decide`: who is responsible for an address;
 //! * `account`: the home of one account as a pure state machine;
 //! * `shard`: the actor that runs it: mailbox, store, hand-over;
+//! * `outside`: the way in for what components send;
 //! * [`Router`]: the way in, for sessions ([`Homes`](rookery_delivery::Homes)) and for the operator.
 //!
 //! This crate knows neither connections nor sessions, only their ports.
@@ -17,6 +18,7 @@ mod config;
 mod decide;
 mod homes;
 mod metrics;
+mod outside;
 mod shard;
 
 pub use config::{Config, Conflict, StrangersRequests};

@@ -12,6 +12,8 @@ label! {
     pub(crate) enum Outcome("outcome") {
         /// Handed to a session, or answered here.
         Local = "local",
+        /// Written to the component that serves its domain.
+        Component = "component",
         /// Kept for an account that is away.
         Offline = "offline",
         /// Returned with an error.
@@ -24,7 +26,7 @@ label! {
 label! {
     /// How a message was settled.
     pub(crate) enum Settled("outcome") {
-        /// Handed to a session.
+        /// Handed to a session, or written to a component.
         Delivered = "delivered",
         /// Kept for an account that is away.
         Stored = "stored",
@@ -199,7 +201,7 @@ impl Metrics {
 impl From<Outcome> for Settled {
     fn from(outcome: Outcome) -> Self {
         match outcome {
-            Outcome::Local => Self::Delivered,
+            Outcome::Local | Outcome::Component => Self::Delivered,
             Outcome::Offline => Self::Stored,
             Outcome::Bounced => Self::Bounced,
             Outcome::Dropped => Self::Dropped,

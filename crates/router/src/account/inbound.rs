@@ -9,6 +9,9 @@ use super::{Account, Scene};
 impl Account {
     /// Somebody sent a stanza to the account, to its bare or a full JID.
     pub(super) fn received(&mut self, mut stanza: Stanza, scene: &Scene<'_>, step: &mut Step) {
+        if self.jid.local().is_none() {
+            return self.received_at_host(stanza, scene, step);
+        }
         if self.exists() {
             match scene.rules.features.inbound(&mut stanza, self.view(scene)) {
                 Verdict::Pass => {}

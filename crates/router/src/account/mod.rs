@@ -5,6 +5,7 @@
 //! in nothing more for this account while the store works.
 //!
 //! * `outbound`: what the account's own clients send (RFC 6120 §10.3, RFC 6121 §4.6.3);
+//! * `host`: what comes for a host from elsewhere (RFC 6120 §10.5.1, §10.5.2);
 //! * `inbound`: what comes for the account (RFC 6121 §8.5), with `message`, `iq`, `presence`, `probe`;
 //! * `roster` (RFC 6121 §2) and `subscription` (RFC 6121 §3, Appendix A);
 //! * `bind` (RFC 6120 §7), `offline` (XEP-0160), `undelivered`;
@@ -13,6 +14,7 @@
 mod bind;
 mod durable;
 mod effect;
+mod host;
 mod inbound;
 mod input;
 mod iq;

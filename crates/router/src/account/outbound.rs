@@ -226,7 +226,7 @@ impl Account {
 
 /// What a host does with messages and presence that no feature takes: it keeps no presence and reads no
 /// messages.
-fn unread(stanza: Stanza, out: &mut Effects) {
+pub(super) fn unread(stanza: Stanza, out: &mut Effects) {
     match stanza.kind {
         Kind::Presence(
             PresenceType::Available

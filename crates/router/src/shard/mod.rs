@@ -9,6 +9,7 @@ mod failure;
 mod handlers;
 mod message;
 mod outbox;
+mod outside;
 mod perform;
 mod results;
 mod slot;
@@ -35,9 +36,9 @@ use crate::homes::Shards;
 use crate::metrics::{Actor, Mailbox, Metrics};
 
 pub(crate) use message::{
-    Bind, CloseAccount, CloseAll, Confirmed, CountSessions, Hop, Submit, Unbind,
+    Bind, CloseAccount, CloseAll, Confirmed, Content, CountSessions, Hop, Parcel, Submit, Unbind,
 };
-use message::{Content, Loaded, Parcel, Replied, Written};
+use message::{Loaded, Replied, Written};
 use outbox::{Outbox, Port};
 use slot::Slot;
 

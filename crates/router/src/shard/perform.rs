@@ -92,6 +92,9 @@ impl HomeShard {
     /// Sends a stanza to the home of its recipient.
     fn route(&mut self, stanza: Stanza, permit: Option<&Permit>) {
         match stanza.to.clone() {
+            Some(to) if self.rules.hosts.is_component(to.domain()) => {
+                self.hand_out(stanza, permit);
+            }
             Some(to) => self.enqueue(stanza, &to, permit),
             None => self.metrics.settle(stanza.kind, Outcome::Dropped),
         }
@@ -105,10 +108,16 @@ impl HomeShard {
         content: impl Fn(Vec<Jid>) -> Content,
     ) {
         let mut homes: Vec<Vec<Jid>> = vec![Vec::new(); self.shards.all().len()];
+        let mut outside = Vec::new();
         for jid in to {
-            if let Some(home) = homes.get_mut(self.shards.index_of(&jid)) {
+            if self.rules.hosts.is_component(jid.domain()) {
+                outside.push(jid);
+            } else if let Some(home) = homes.get_mut(self.shards.index_of(&jid)) {
                 home.push(jid);
             }
+        }
+        if !outside.is_empty() {
+            self.hand_out_all(content(outside), permit);
         }
         for to in homes {
             if let Some(first) = to.first().cloned() {

@@ -89,13 +89,18 @@ impl Inputs {
 // === impl Slot ===
 
 impl Slot {
-    /// An account whose data have to be read first.
-    pub(super) fn new(account: BareJid) -> Self {
+    /// An account whose data have to be read first. A host has no account, and nothing to be read.
+    pub(super) fn new(jid: BareJid) -> Self {
+        let is_host = jid.local().is_none();
+        let mut account = Account::new(jid);
+        if is_host {
+            account.load(None);
+        }
         Self {
-            account: Account::new(account),
+            account,
             busy: None,
             waiting: Inputs::default(),
-            stale: true,
+            stale: !is_host,
             idle_since: 0,
         }
     }

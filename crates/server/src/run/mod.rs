@@ -5,6 +5,7 @@
 //!   the parts that need more than their configuration;
 //! * `threads.rs` starts the threads and has them beat; `gates.rs` watches what readiness depends on, and
 //!   `memory.rs` how much memory is in use;
+//! * `stopwatch.rs` measures the start;
 //! * `signals.rs` and `panics.rs` are what comes from outside and what should never come;
 //! * `development.rs` is for those who try it.
 
@@ -18,6 +19,7 @@ mod memory;
 mod node;
 mod panics;
 mod signals;
+mod stopwatch;
 mod threads;
 
 use std::fs;

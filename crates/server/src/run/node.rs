@@ -18,11 +18,11 @@ use rookery_telemetry::Registry;
 use rookery_tls::CertificateStore;
 use rookery_web::{Gate, Health, Heartbeats, Ops, Phase, State};
 use tokio::runtime::Handle;
-use tokio::time::Instant;
 
 use super::accounts::{self, Accounts};
 use super::directory::DataDirectory;
 use super::error::StartError;
+use super::stopwatch::Stopwatch;
 use super::threads::{self, Arbiters};
 use super::{certificates, gates, memory};
 use crate::build;
@@ -83,13 +83,6 @@ struct Ground {
 #[derive(Debug)]
 struct SessionsOf(Router);
 
-/// Measures the parts of the start.
-struct Stopwatch {
-    clock: Clock,
-    health: Health,
-    started: Instant,
-}
-
 /// Everything that is a feature, installed.
 ///
 /// # Errors
@@ -114,7 +107,7 @@ impl Node {
     ) -> Result<Self, StartError> {
         let (drain, signal) = Drain::new();
         let ground = Ground::lay(config, control, registry, signal)?;
-        let mut watch = Stopwatch::new(&ground);
+        let mut watch = Stopwatch::new(ground.clock.clone(), ground.health.clone());
         let certificates = ground.certificates()?;
         watch.lap(Phase::Certificate);
         let store = ground.store().await?;
@@ -341,6 +334,7 @@ impl Ground {
         let parts = rookery_router::Parts {
             config: self.config.router.clone(),
             hosts: self.hosts.clone(),
+            domains: Arc::new(rookery_delivery::NoDomains),
             features,
             store,
             scope: self.scopes.accounts.clone(),
@@ -451,25 +445,5 @@ impl Ground {
 impl Sessions for SessionsOf {
     async fn end(&self, account: &BareJid) {
         self.0.close_account(account).await;
-    }
-}
-
-// === impl Stopwatch ===
-
-impl Stopwatch {
-    fn new(ground: &Ground) -> Self {
-        let (clock, health) = (ground.clock.clone(), ground.health.clone());
-        Self {
-            started: clock.now(),
-            clock,
-            health,
-        }
-    }
-
-    /// The time since the last part ended is what this one took.
-    fn lap(&mut self, phase: Phase) {
-        let now = self.clock.now();
-        self.health.took(phase, now.duration_since(self.started));
-        self.started = now;
     }
 }

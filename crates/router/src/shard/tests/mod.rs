@@ -1,6 +1,7 @@
 //! Flows through real mailboxes, on two arbiters, with a store that can be slow.
 
 mod net;
+mod outside;
 mod results;
 mod store;
 

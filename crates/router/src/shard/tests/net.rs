@@ -26,6 +26,7 @@ use tokio::runtime::Handle;
 use tokio::sync::{Notify, mpsc};
 use tokio::time::timeout;
 
+use super::outside::Component;
 use super::store::SlowStore;
 use crate::config::Config;
 use crate::homes::{Parts, Router};
@@ -51,6 +52,7 @@ pub(super) fn run(test: impl Future<Output = ()>) {
 pub(super) struct Net {
     pub(super) router: Router,
     pub(super) store: Arc<SlowStore>,
+    pub(super) component: Arc<Component>,
     arbiters: [Arbiter; 2],
     sessions: AtomicU64,
     later: Arc<Notify>,
@@ -159,9 +161,11 @@ impl Net {
         registry.install(Box::new(super::results::Telling));
         let jid = BareJid::parse("example.com").unwrap();
         let host = Host::new(jid);
+        let component = Arc::new(Component::default());
         let parts = Parts {
             config,
-            hosts: Hosts::new([host]),
+            hosts: Hosts::new([host]).with_components(["irc.example.com".to_owned()]),
+            domains: component.clone(),
             features: registry.freeze().unwrap(),
             store: store.clone(),
             scope: TaskScope::new("test", Handle::current(), 1000),
@@ -173,6 +177,7 @@ impl Net {
         let net = Self {
             router,
             store,
+            component,
             arbiters,
             sessions: AtomicU64::new(0),
             later,
