@@ -5,12 +5,13 @@ use std::sync::Arc;
 
 use rookery_stanza::BareJid;
 use rookery_storage::StoreError;
-use rookery_storage::message_log::{IngressId, RowId};
+use rookery_storage::message_log::{IngressId, RowId, Tail as LogTail};
 use rusqlite::Connection;
 
 use super::failure;
-use super::index::{Found, Home, Standing};
+use super::index::Found;
 use super::tail::Tail;
+use super::view::{self, Home, View};
 
 /// How many accounts are kept at hand.
 const ACCOUNTS: usize = 1 << 16;
@@ -64,9 +65,7 @@ impl Homes {
     }
 
     fn load(&mut self, account: &BareJid, now: u64) -> Result<(), StoreError> {
-        self.tail.contains(account.as_str())?;
-        let home = Home::read(&self.connection, account.as_str(), now);
-        let home = home.map_err(failure::of_sqlite)?;
+        let home = self.look(account, |view| view.home(now))?;
         let kept = Kept {
             used: true,
             sessions: SESSIONS + 2 * home.arrivals.len(),
@@ -76,42 +75,41 @@ impl Homes {
         Ok(())
     }
 
-    /// The row by which this arrived in the account's log within the hour before `now`, as far as the index goes.
+    /// The row by which this arrived in the account's log within the hour before `now`, as far as it was
+    /// written.
     pub(crate) fn arrived(
         &self,
         account: &BareJid,
         ingress: IngressId,
         now: u64,
     ) -> Result<Option<RowId>, StoreError> {
-        let account = account.as_str();
-        self.tail.contains(account)?;
-        Home::arrived(&self.connection, account, ingress, now).map_err(failure::of_sqlite)
+        self.look(account, |view| view.arrived(ingress, now))
     }
 
-    /// How many rows are owed to an account.
-    pub(crate) fn owed(&self, account: &BareJid) -> Result<u64, StoreError> {
-        self.tail.contains(account.as_str())?;
-        let standing = Standing::read(&self.connection, account.as_str());
-        standing
-            .and_then(|standing| standing.owed(&self.connection))
-            .map_err(failure::of_sqlite)
+    /// The end of an account's log.
+    pub(crate) fn tail(&self, account: &BareJid) -> Result<LogTail, StoreError> {
+        #[expect(
+            clippy::redundant_closure_for_method_calls,
+            reason = "the method is of one lifetime"
+        )]
+        self.look(account, |view| view.tail())
     }
 
     /// Where a row lies that something keeps.
     pub(crate) fn find(&self, account: &BareJid, id: RowId) -> Result<Option<Found>, StoreError> {
-        let account = account.as_str();
-        self.tail.contains(account)?;
-        let find = || {
-            let Some(number) = Standing::read(&self.connection, account)?.number else {
-                return Ok(None);
-            };
-            Found::by_id(&self.connection, number, id)
-        };
-        let found = find().map_err(failure::of_sqlite)?;
+        let found = self.look(account, |view| view.by_id(id))?;
         Ok(found.filter(|found| found.archived || found.owed))
     }
 
-    /// Forgets what is at hand of an account, so that it is read from the index.
+    fn look<T>(
+        &self,
+        account: &BareJid,
+        work: impl FnOnce(&View<'_>) -> rusqlite::Result<T>,
+    ) -> Result<T, StoreError> {
+        view::look(&self.connection, &self.tail, account.as_str(), work).map_err(failure::of_sqlite)
+    }
+
+    /// Forgets what is at hand of an account, so that it is read anew.
     pub(crate) fn forget(&mut self, account: &BareJid) {
         self.kept.remove(account);
     }
@@ -122,7 +120,7 @@ impl Homes {
     }
 
     /// Forgets accounts that were not asked for lately, when there are many. Not while a group is being put
-    /// together: the index does not contain it.
+    /// together: nothing else knows of it.
     pub(crate) fn sweep(&mut self) {
         for account in self.stale.drain(..) {
             self.kept.remove(&account);

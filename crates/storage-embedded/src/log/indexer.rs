@@ -46,7 +46,9 @@ impl Indexer {
             if !self.carry_out(&mut applier, &load) {
                 break;
             }
-            self.tail.done(&load);
+            if load.end.is_some() {
+                self.tail.done();
+            }
             for task in load.tasks.drain(..) {
                 task(&mut self.connection);
             }

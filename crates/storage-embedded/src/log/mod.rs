@@ -6,8 +6,9 @@
 //!   `disk.rs` the files, `preparer.rs` has the next one ready;
 //! * `tail.rs` is what the index does not contain yet; `indexer.rs` puts it there (`index`), clears up, and has
 //!   `moves.rs` empty segments that hold little;
+//! * `view.rs` is one account's log at one moment: the index, and what `fresh.rs` makes of the tail;
 //! * `recover.rs` brings the index up to the log's end at the start;
-//! * `reading.rs` answers from the index and the segments.
+//! * `reading.rs` answers from that and the segments.
 
 mod config;
 mod disk;
@@ -15,6 +16,7 @@ mod entrance;
 mod entry;
 mod failure;
 mod frame;
+mod fresh;
 mod homes;
 mod index;
 mod indexer;
@@ -27,6 +29,7 @@ mod reading;
 mod recover;
 mod salts;
 mod tail;
+mod view;
 mod writer;
 
 use std::fmt;
@@ -166,31 +169,30 @@ impl EmbeddedLog {
         answer.await.unwrap_or_else(|_| Err(Refused::Closed.into()))
     }
 
-    /// Has a reader do something, once the index contains what has happened to the account, if one is named.
+    /// Has a reader do something.
     async fn read<T: Send + 'static>(
         &self,
-        account: Option<&str>,
         work: impl FnOnce(&Connection, &Segments) -> Result<T, Failure> + Send + 'static,
     ) -> Result<T, StoreError> {
-        if let Some(account) = account {
-            self.tail.settled(account).await?;
-        }
         let segments = Arc::clone(&self.segments);
         let (read, answer) = readers::read(move |connection| work(connection, &segments));
         self.reads.submit(read)?;
         answer.await.unwrap_or_else(|_| Err(Refused::Closed.into()))
     }
 
-    /// Has the indexer do something with the index, once it contains all that has happened.
+    /// Has the indexer do something with the index, once it contains what has happened to an account, or
+    /// everything if none is named.
     async fn maintain<T: Send + 'static>(
         &self,
+        account: Option<&str>,
         work: impl FnOnce(&mut Connection) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<T, StoreError> {
         let (caller, answer) = oneshot::channel();
-        self.tail.ask(Box::new(move |connection| {
+        let task = Box::new(move |connection: &mut Connection| {
             // A caller that is gone wants no answer.
             drop(caller.send(work(connection).map_err(failure::of_sqlite)));
-        }))?;
+        });
+        self.tail.ask(account, task)?;
         answer.await.unwrap_or_else(|_| Err(Refused::Closed.into()))
     }
 }

@@ -7,7 +7,7 @@ use super::entrance::Entrance;
 use super::entry::{Entry, Event, MessageEntry};
 use super::failure;
 use super::frame::Place;
-use super::index::{Found, Standing};
+use super::index::Standing;
 use super::journal::{JournalError, Segments};
 use super::writer::Job;
 
@@ -48,10 +48,7 @@ fn survivors(
 ) -> rusqlite::Result<MessageEntry> {
     let mut rows = Vec::new();
     for row in message.rows {
-        let Some(account) = Standing::read(connection, &row.account)?.number else {
-            continue;
-        };
-        let found = Found::by_id(connection, account, row.id())?;
+        let found = Standing::read(connection, &row.account)?.by_id(connection, row.id())?;
         if found.is_some_and(|found| found.place == place) {
             rows.push(row);
         }

@@ -1,12 +1,14 @@
 //! The port, one operation after the other.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use bytes::Bytes;
 use rookery_stanza::BareJid;
 use rookery_storage::StoreError;
 use rookery_storage::message_log::{
-    Appended, Filter, Header, MessageLog, NewMessage, Opened, Origin, Page, PageQuery, Paged,
-    Retention, Row, RowId, Span, Tail, Trimmed,
+    Appended, Filter, Header, MessageLog, NewMessage, Opened, Origin, PageQuery, Paged, Retention,
+    Row, RowId, Span, Tail, Trimmed,
 };
 
 use super::reading::{self, ReadError, Reading};
@@ -17,16 +19,15 @@ use super::{EmbeddedLog, index};
 const OVERHEAD: usize = 256;
 
 impl EmbeddedLog {
-    /// Reads from the log of an account; nothing when it has none.
+    /// Reads from the log of an account.
     async fn read_from<T: Send + 'static>(
         &self,
         account: &BareJid,
         work: impl Fn(&Reading<'_>) -> Result<T, ReadError> + Send + 'static,
-    ) -> Result<Option<T>, StoreError> {
-        let account = account.clone();
-        let wanted = account.clone();
-        self.read(Some(account.as_str()), move |connection, segments| {
-            reading::read(connection, segments, wanted.as_str(), work)
+    ) -> Result<T, StoreError> {
+        let (account, tail) = (account.clone(), Arc::clone(&self.tail));
+        self.read(move |connection, segments| {
+            reading::read((connection, &*tail, segments), account.as_str(), work)
         })
         .await
     }
@@ -45,8 +46,7 @@ impl MessageLog for EmbeddedLog {
     }
 
     async fn tail(&self, account: &BareJid) -> Result<Tail, StoreError> {
-        let tail = self.read_from(account, |reading| Ok(reading.tail()?));
-        Ok(tail.await?.unwrap_or_default())
+        self.read_from(account, |reading| Ok(reading.tail()?)).await
     }
 
     async fn append(&self, messages: Vec<NewMessage>) -> Result<Vec<Appended>, StoreError> {
@@ -73,8 +73,8 @@ impl MessageLog for EmbeddedLog {
         after: Option<RowId>,
         limit: usize,
     ) -> Result<Vec<Row>, StoreError> {
-        let rows = self.read_from(account, move |reading| reading.owed(after, limit));
-        Ok(rows.await?.unwrap_or_default())
+        self.read_from(account, move |reading| reading.owed(after, limit))
+            .await
     }
 
     async fn list_owed(
@@ -83,11 +83,8 @@ impl MessageLog for EmbeddedLog {
         after: Option<RowId>,
         limit: usize,
     ) -> Result<Vec<Header>, StoreError> {
-        let rows = self.read_from(account, move |reading| {
-            let rows = reading.owed(after, limit)?;
-            Ok(rows.into_iter().map(Row::into_header).collect::<Vec<_>>())
-        });
-        Ok(rows.await?.unwrap_or_default())
+        let rows = self.read_owed(account, after, limit).await?;
+        Ok(rows.into_iter().map(Row::into_header).collect())
     }
 
     async fn owed_rows(
@@ -95,11 +92,10 @@ impl MessageLog for EmbeddedLog {
         account: &BareJid,
         ids: Vec<RowId>,
     ) -> Result<Vec<Option<Row>>, StoreError> {
-        let nothing = vec![None; ids.len()];
-        let rows = self.read_from(account, move |reading| {
+        self.read_from(account, move |reading| {
             ids.iter().map(|id| reading.owed_by_id(*id)).collect()
-        });
-        Ok(rows.await?.unwrap_or(nothing))
+        })
+        .await
     }
 
     async fn by_origin(
@@ -110,23 +106,15 @@ impl MessageLog for EmbeddedLog {
         limit: usize,
     ) -> Result<Vec<Row>, StoreError> {
         let with = with.clone();
-        let rows = self.read_from(account, move |reading| {
+        self.read_from(account, move |reading| {
             reading.by_origin(&with, origin, limit)
-        });
-        Ok(rows.await?.unwrap_or_default())
+        })
+        .await
     }
 
     async fn page(&self, account: &BareJid, query: PageQuery) -> Result<Paged, StoreError> {
-        let beside = query.after.or(query.before);
-        let page = self.read_from(account, move |reading| reading.page(&query));
-        let empty = || {
-            let page = Page {
-                rows: Vec::new(),
-                complete: true,
-            };
-            beside.map_or(Paged::Page(page), Paged::NoSuchRow)
-        };
-        Ok(page.await?.unwrap_or_else(empty))
+        self.read_from(account, move |reading| reading.page(&query))
+            .await
     }
 
     async fn count(
@@ -135,8 +123,8 @@ impl MessageLog for EmbeddedLog {
         filter: Filter,
         limit: usize,
     ) -> Result<usize, StoreError> {
-        let count = self.read_from(account, move |reading| reading.count(&filter, limit));
-        Ok(count.await?.unwrap_or_default())
+        self.read_from(account, move |reading| reading.count(&filter, limit))
+            .await
     }
 
     async fn rows(
@@ -144,19 +132,14 @@ impl MessageLog for EmbeddedLog {
         account: &BareJid,
         ids: Vec<RowId>,
     ) -> Result<Vec<Option<Row>>, StoreError> {
-        let nothing = vec![None; ids.len()];
-        let rows = self.read_from(account, move |reading| {
+        self.read_from(account, move |reading| {
             ids.iter().map(|id| reading.by_id(*id)).collect()
-        });
-        Ok(rows.await?.unwrap_or(nothing))
+        })
+        .await
     }
 
     async fn span(&self, account: &BareJid) -> Result<Option<Span>, StoreError> {
-        let span = self.read_from(account, |reading| {
-            let span: Option<Span> = reading.span()?;
-            Ok(span)
-        });
-        Ok(span.await?.flatten())
+        self.read_from(account, |reading| Ok(reading.span()?)).await
     }
 
     async fn replace(
@@ -182,7 +165,8 @@ impl MessageLog for EmbeddedLog {
         limit: usize,
     ) -> Result<Trimmed, StoreError> {
         let account = account.clone();
-        self.maintain(move |connection| {
+        let of = account.clone();
+        self.maintain(Some(of.as_str()), move |connection| {
             index::trim(connection, account.as_str(), &retention, limit)
         })
         .await
@@ -195,9 +179,9 @@ impl MessageLog for EmbeddedLog {
         limit: usize,
     ) -> Result<Vec<BareJid>, StoreError> {
         // Logs that have just come into being are listed as well.
-        self.maintain(|_| Ok(())).await?;
+        self.maintain(None, |_| Ok(())).await?;
         let (host, after) = (host.to_owned(), after.map(str::to_owned));
-        self.read(None, move |connection, _| {
+        self.read(move |connection, _| {
             Ok(index::accounts(connection, &host, after.as_deref(), limit)?)
         })
         .await

@@ -1,18 +1,20 @@
-//! Reads: rows are found in the index and taken from the segments.
+//! Reads: rows are found in the index, or in what has happened since, and taken from the segments.
 
 use std::io;
 
 use rookery_stanza::BareJid;
 use rookery_storage::StoreError;
 use rookery_storage::message_log::{
-    Filter, Origin, Page, PageQuery, Paged, Row, RowId, Span, Tail,
+    Filter, Origin, Page, PageQuery, Paged, Row, RowId, Span, Tail as LogTail,
 };
 use rusqlite::Connection;
 
 use super::entry::{Entry, Event};
 use super::failure;
-use super::index::{Found, Standing, Wanted};
+use super::index::Found;
 use super::journal::{JournalError, Segments};
+use super::tail::Tail;
+use super::view::{self, View};
 use crate::failure::Failure;
 
 /// How often a read begins again when a segment was given up meanwhile.
@@ -21,11 +23,9 @@ const TRIES: usize = 3;
 /// What a read works with.
 #[derive(Debug)]
 pub(crate) struct Reading<'a> {
-    connection: &'a Connection,
+    view: &'a View<'a>,
     segments: &'a Segments,
     account: &'a str,
-    standing: Standing,
-    number: i64,
 }
 
 /// Why a read has failed.
@@ -39,26 +39,20 @@ pub(crate) enum ReadError {
     Store(#[from] StoreError),
 }
 
-/// Reads from the log of an account; nothing when it has none.
+/// Reads from the log of an account.
 pub(crate) fn read<T>(
-    connection: &Connection,
-    segments: &Segments,
+    (connection, tail, segments): (&Connection, &Tail, &Segments),
     account: &str,
     work: impl Fn(&Reading<'_>) -> Result<T, ReadError>,
-) -> Result<Option<T>, Failure> {
+) -> Result<T, Failure> {
     let attempt = || {
-        let standing = Standing::read(connection, account)?;
-        let Some(number) = standing.number else {
-            return Ok(None);
-        };
-        let reading = Reading {
-            connection,
-            segments,
-            account,
-            standing,
-            number,
-        };
-        work(&reading).map(Some)
+        view::look(connection, tail, account, |view| {
+            work(&Reading {
+                view,
+                segments,
+                account,
+            })
+        })
     };
     let mut result = attempt();
     for _ in 1..TRIES {
@@ -77,11 +71,8 @@ pub(crate) fn read<T>(
 // === impl Reading ===
 
 impl Reading<'_> {
-    pub(crate) fn tail(&self) -> rusqlite::Result<Tail> {
-        Ok(Tail {
-            last: self.standing.last,
-            owed: self.standing.owed(self.connection)?,
-        })
+    pub(crate) fn tail(&self) -> rusqlite::Result<LogTail> {
+        self.view.tail()
     }
 
     pub(crate) fn page(&self, query: &PageQuery) -> Result<Paged, ReadError> {
@@ -90,9 +81,8 @@ impl Reading<'_> {
                 return Ok(Paged::NoSuchRow(*id));
             }
         }
-        let wanted = Wanted::page(query);
         let one_more = query.limit.saturating_add(1);
-        let mut found = wanted.read(self.connection, self.number, one_more)?;
+        let mut found = self.view.page(query, one_more)?;
         let complete = found.len() <= query.limit;
         found.truncate(query.limit);
         found.sort_unstable_by_key(|found| found.id);
@@ -101,18 +91,15 @@ impl Reading<'_> {
     }
 
     pub(crate) fn count(&self, filter: &Filter, limit: usize) -> Result<usize, ReadError> {
-        let wanted = Wanted::matching(filter);
-        Ok(wanted.count(self.connection, self.number, limit)?)
+        Ok(self.view.count(filter, limit)?)
     }
 
     pub(crate) fn owed(&self, after: Option<RowId>, limit: usize) -> Result<Vec<Row>, ReadError> {
-        let found = Found::owed(self.connection, self.number, after, limit)?;
-        self.rows(found)
+        self.rows(self.view.owed(after, limit)?)
     }
 
     pub(crate) fn owed_by_id(&self, id: RowId) -> Result<Option<Row>, ReadError> {
-        let found = Found::by_id(self.connection, self.number, id)?;
-        let owed = found.filter(|found| found.owed);
+        let owed = self.view.by_id(id)?.filter(|found| found.owed);
         owed.map(|found| self.row(found)).transpose()
     }
 
@@ -122,8 +109,7 @@ impl Reading<'_> {
         origin: Origin,
         limit: usize,
     ) -> Result<Vec<Row>, ReadError> {
-        let found = Found::by_origin(self.connection, self.number, with, origin, limit)?;
-        self.rows(found)
+        self.rows(self.view.by_origin(with, origin, limit)?)
     }
 
     pub(crate) fn by_id(&self, id: RowId) -> Result<Option<Row>, ReadError> {
@@ -131,13 +117,12 @@ impl Reading<'_> {
         found.map(|found| self.row(found)).transpose()
     }
 
-    pub(crate) fn span(&self) -> Result<Option<Span>, ReadError> {
-        Ok(Found::span(self.connection, self.number)?)
+    pub(crate) fn span(&self) -> rusqlite::Result<Option<Span>> {
+        self.view.span()
     }
 
     fn archived(&self, id: RowId) -> Result<Option<Found>, ReadError> {
-        let found = Found::by_id(self.connection, self.number, id)?;
-        Ok(found.filter(|found| found.archived))
+        Ok(self.view.by_id(id)?.filter(|found| found.archived))
     }
 
     fn rows(&self, found: Vec<Found>) -> Result<Vec<Row>, ReadError> {

@@ -48,10 +48,10 @@ pub(crate) fn recover(
     let mut records = segments.records(from);
     while let Some(record) = records.next()? {
         let event = Entry::read(record.body)?.without_payload();
-        changes.push(Change {
+        changes.push(Arc::new(Change {
             place: record.place,
             event,
-        });
+        }));
         replayed += 1;
         if changes.len() == AT_ONCE {
             applier.apply(connection, &changes, record.next)?;

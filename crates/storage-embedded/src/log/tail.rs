@@ -1,4 +1,5 @@
 //! The end of the log that the index does not contain yet: what the writer has written and the indexer takes.
+//! Reads look into it, so that nobody waits for the index.
 
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -8,23 +9,25 @@ use std::time::Duration;
 use parking_lot::{Condvar, Mutex, MutexGuard};
 use rookery_storage::StoreError;
 use rusqlite::Connection;
-use tokio::sync::watch;
+use tokio::time::Instant;
 
 use super::index::Change;
 use super::journal::{Position, Synced};
 
 /// How many changes wait at most; the writer waits for the indexer when there are as many.
-const MOST: usize = 1 << 16;
+const MOST: usize = 1 << 17;
 /// From how many changes on the indexer takes them at once.
-const MANY: usize = 1 << 14;
-/// How long changes wait when they are fewer and nobody asks for what they change.
-const PATIENCE: Duration = Duration::from_secs(1);
+const MANY: usize = 1 << 15;
+/// How long changes wait when they are fewer: the longer, the more of them share the pages of the index.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// From how many changes of one account on a read of it has the indexer hurry.
+const LONG: usize = 1 << 10;
 /// How often the indexer looks for what else there is to do.
 const IDLE: Duration = Duration::from_secs(1);
 /// How many tasks wait for the indexer at most.
 const TASKS: usize = 64;
 
-/// Something else for the indexer to do with the index, when everything up to now is in it.
+/// Something else for the indexer to do with the index.
 pub(crate) type Task = Box<dyn FnOnce(&mut Connection) + Send>;
 
 /// What lies between the writer and the indexer.
@@ -35,19 +38,18 @@ pub(crate) struct Tail {
     filled: Condvar,
     /// The indexer has come further, or has failed.
     emptied: Condvar,
-    progress: watch::Sender<Progress>,
 }
 
 #[derive(Default)]
 struct State {
-    changes: Vec<Change>,
+    changes: Vec<Arc<Change>>,
     /// The log up to the last of them; what is not synced of it lies in that file.
     end: Option<End>,
-    /// How many changes there ever were.
-    count: u64,
-    /// By account, as a hash: which change was its last among those that wait, and among those that the indexer is at.
-    waiting: HashMap<u64, u64>,
-    taken: HashMap<u64, u64>,
+    /// When the first of them came.
+    since: Option<Instant>,
+    /// By account, as a hash: those that wait, and those that the indexer is at.
+    waiting: HashMap<u64, Vec<Arc<Change>>>,
+    taken: HashMap<u64, Vec<Arc<Change>>>,
     tasks: Vec<Task>,
     hurry: bool,
     closed: bool,
@@ -62,20 +64,12 @@ pub(crate) struct End {
     pub(crate) unsynced: Option<Arc<Synced>>,
 }
 
-/// How far the index has come.
-#[derive(Clone, Debug, Default)]
-struct Progress {
-    count: u64,
-    failure: Option<StoreError>,
-}
-
 /// What the indexer takes at once.
 #[derive(Default)]
 pub(crate) struct Load {
-    pub(crate) changes: Vec<Change>,
+    pub(crate) changes: Vec<Arc<Change>>,
     pub(crate) end: Option<End>,
     pub(crate) tasks: Vec<Task>,
-    count: u64,
     /// There will be no more.
     pub(crate) last: bool,
 }
@@ -84,12 +78,11 @@ impl std::fmt::Debug for State {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("State")
             .field("changes", &self.changes.len())
-            .field("count", &self.count)
             .finish_non_exhaustive()
     }
 }
 
-/// What stands for an account; that two are alike costs only a needless wait.
+/// What stands for an account; who looks at the changes tells apart those that are alike.
 fn hash(account: &str) -> u64 {
     let mut hasher = DefaultHasher::new();
     account.hash(&mut hasher);
@@ -104,7 +97,6 @@ impl Tail {
             state: Mutex::new(State::default()),
             filled: Condvar::new(),
             emptied: Condvar::new(),
-            progress: watch::Sender::new(Progress::default()),
         })
     }
 
@@ -120,19 +112,8 @@ impl Tail {
 
     /// Waits until there is room for more; fails when there is none and the index cannot be written.
     pub(crate) fn room(&self) -> Result<(), StoreError> {
-        let full = |state: &State| state.changes.len() >= MOST;
-        self.wait(full)
-    }
-
-    /// Waits until the index contains what has happened to an account.
-    pub(crate) fn contains(&self, account: &str) -> Result<(), StoreError> {
-        let account = hash(account);
-        self.wait(|state| state.last(account).is_some())
-    }
-
-    fn wait(&self, while_this: impl Fn(&State) -> bool) -> Result<(), StoreError> {
         let mut state = self.state.lock();
-        while while_this(&state) {
+        while state.changes.len() >= MOST {
             if let Some(failure) = &state.failure {
                 return Err(failure.clone());
             }
@@ -149,25 +130,17 @@ impl Tail {
         }
     }
 
-    /// Waits without blocking until the index contains what has happened to an account.
-    pub(crate) async fn settled(&self, account: &str) -> Result<(), StoreError> {
-        let wanted = {
-            let mut state = self.state.lock();
-            let Some(wanted) = state.last(hash(account)) else {
-                return Ok(());
-            };
+    /// What has happened to an account, and may have happened to others, since the index was written.
+    pub(crate) fn fresh(&self, account: &str) -> Vec<Arc<Change>> {
+        let account = hash(account);
+        let mut state = self.state.lock();
+        let changes = [&state.taken, &state.waiting];
+        let changes = changes.into_iter().filter_map(|some| some.get(&account));
+        let fresh: Vec<Arc<Change>> = changes.flatten().cloned().collect();
+        if fresh.len() >= LONG {
             self.hurry(&mut state);
-            wanted
-        };
-        let mut progress = self.progress.subscribe();
-        let done = |progress: &Progress| progress.count >= wanted || progress.failure.is_some();
-        let Ok(progress) = progress.wait_for(done).await else {
-            return Ok(());
-        };
-        if progress.count >= wanted {
-            return Ok(());
         }
-        progress.failure.clone().map_or(Ok(()), Err)
+        fresh
     }
 
     /// Adds the changes of a group.
@@ -175,22 +148,26 @@ impl Tail {
         let mut state = self.state.lock();
         let before = state.changes.len();
         for change in changes {
-            state.count += 1;
-            let count = state.count;
+            let change = Arc::new(change);
             for account in change.event.accounts() {
-                state.waiting.insert(hash(account), count);
+                let waiting = state.waiting.entry(hash(account)).or_default();
+                waiting.push(Arc::clone(&change));
             }
             state.changes.push(change);
         }
         state.end = Some(end);
         let now = state.changes.len();
+        if before == 0 {
+            state.since = Some(Instant::now());
+        }
         if before == 0 || (before < MANY && now >= MANY) {
             self.filled.notify_one();
         }
     }
 
-    /// Gives the indexer a task; not when too many wait.
-    pub(crate) fn ask(&self, task: Task) -> Result<(), StoreError> {
+    /// Gives the indexer a task, to be done when the index contains what has happened to an account, or everything
+    /// if none is named; not when too many wait.
+    pub(crate) fn ask(&self, account: Option<&str>, task: Task) -> Result<(), StoreError> {
         let mut state = self.state.lock();
         if state.closed || state.tasks.len() >= TASKS {
             return Err(StoreError::Unavailable(format!(
@@ -198,52 +175,57 @@ impl Tail {
             )));
         }
         state.tasks.push(task);
-        self.hurry(&mut state);
+        if account.is_none_or(|account| state.waiting.contains_key(&hash(account))) {
+            self.hurry(&mut state);
+        }
+        self.filled.notify_one();
         Ok(())
     }
 
     /// The next load for the indexer; one without anything in it when nothing came for a while.
     pub(crate) fn take(&self) -> Load {
         let mut state = self.state.lock();
-        let mut patient = !state.changes.is_empty();
-        while !state.is_urgent() {
-            let time = if patient { PATIENCE } else { IDLE };
-            let timed_out = self.filled.wait_for(&mut state, time).timed_out();
-            if timed_out {
+        let idle = Instant::now() + IDLE;
+        while !state.is_due() && state.tasks.is_empty() {
+            let until = state
+                .since
+                .map_or(idle, |since| idle.min(since + PATIENCE))
+                .saturating_duration_since(Instant::now());
+            if until.is_zero() {
                 break;
             }
-            patient = !state.changes.is_empty();
+            self.filled.wait_for(&mut state, until);
         }
-        state.hurry = false;
-        state.taken = std::mem::take(&mut state.waiting);
-        Load {
-            changes: std::mem::take(&mut state.changes),
-            end: state.end.take(),
+        let mut load = Load {
             tasks: std::mem::take(&mut state.tasks),
-            count: state.count,
             last: state.closed,
+            ..Load::default()
+        };
+        if state.is_due() {
+            state.hurry = false;
+            state.since = None;
+            state.taken = std::mem::take(&mut state.waiting);
+            load.changes = std::mem::take(&mut state.changes);
+            load.end = state.end.take();
         }
+        load
     }
 
     /// The index contains the load.
-    pub(crate) fn done(&self, load: &Load) {
+    pub(crate) fn done(&self) {
         let mut state = self.state.lock();
-        state.taken.clear();
+        let taken = std::mem::take(&mut state.taken);
         state.failure = None;
-        let count = load.count;
-        self.progress.send_replace(Progress {
-            count,
-            failure: None,
-        });
         self.emptied.notify_all();
+        drop(state);
+        // There are many, and whoever waits need not wait for that.
+        drop(taken);
     }
 
     /// The index could not be written; the indexer tries the load again after a while. Whether it should.
     pub(crate) fn failed(&self, failure: StoreError) -> bool {
         let mut state = self.state.lock();
-        state.failure = Some(failure.clone());
-        self.progress
-            .send_modify(|progress| progress.failure = Some(failure));
+        state.failure = Some(failure);
         self.emptied.notify_all();
         if !state.closed {
             self.filled.wait_for(&mut state, IDLE);
@@ -259,12 +241,11 @@ impl Tail {
 
     /// The indexer has ended, however that came about: nobody waits for it any more.
     pub(crate) fn end(&self) {
-        let ended = StoreError::Unavailable("the log's indexer has ended".to_owned());
         let mut state = self.state.lock();
         state.closed = true;
-        state.failure = Some(ended.clone());
-        self.progress
-            .send_modify(|progress| progress.failure = Some(ended));
+        state.failure = Some(StoreError::Unavailable(
+            "the log's indexer has ended".to_owned(),
+        ));
         self.emptied.notify_all();
     }
 }
@@ -272,13 +253,9 @@ impl Tail {
 // === impl State ===
 
 impl State {
-    fn is_urgent(&self) -> bool {
-        self.hurry || self.closed || self.changes.len() >= MANY
-    }
-
-    /// The number of the last change to an account that the index does not contain.
-    fn last(&self, account: u64) -> Option<u64> {
-        let waiting = self.waiting.get(&account);
-        waiting.or_else(|| self.taken.get(&account)).copied()
+    /// Whether the indexer takes the changes.
+    fn is_due(&self) -> bool {
+        let late = |since: Instant| since.elapsed() >= PATIENCE;
+        self.hurry || self.closed || self.changes.len() >= MANY || self.since.is_some_and(late)
     }
 }

@@ -7,9 +7,7 @@ use bytes::Bytes;
 use parking_lot::Mutex;
 use rookery_stanza::BareJid;
 use rookery_storage::StoreError;
-use rookery_storage::message_log::{
-    Appended, IngressId, NewMessage, NewRow, Opened, RowId, Tail as LogTail,
-};
+use rookery_storage::message_log::{Appended, IngressId, NewMessage, NewRow, Opened, RowId};
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
@@ -304,17 +302,16 @@ impl Writer {
         account: &BareJid,
         epoch: u64,
     ) -> Result<Opened, StoreError> {
-        let owed = self.homes.owed(account)?;
+        let tail = self.homes.tail(account)?;
         let home = self.homes.get(account, 0)?;
         if epoch < home.epoch {
             return Ok(Opened::Fenced { epoch: home.epoch });
         }
         home.epoch = epoch;
-        let last = home.last;
         let account = account.as_str().to_owned();
         self.stage(group, Event::Opened(OpenedBy { account, epoch }))?;
         group.durable = true;
-        Ok(Opened::Home(LogTail { last, owed }))
+        Ok(Opened::Home(tail))
     }
 
     fn replace(

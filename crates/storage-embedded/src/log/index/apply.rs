@@ -1,6 +1,7 @@
 //! Changes of the log, many at once, made in the index.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use rookery_storage::message_log::RowId;
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
@@ -67,7 +68,7 @@ impl Applier {
     pub(crate) fn apply(
         &mut self,
         connection: &mut Connection,
-        changes: &[Change],
+        changes: &[Arc<Change>],
         position: Position,
     ) -> rusqlite::Result<()> {
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
@@ -84,9 +85,14 @@ impl Applier {
         done
     }
 
-    fn batch(&mut self, connection: &Connection, changes: &[Change]) -> rusqlite::Result<Batch> {
+    fn batch(
+        &mut self,
+        connection: &Connection,
+        changes: &[Arc<Change>],
+    ) -> rusqlite::Result<Batch> {
         let mut batch = Batch::default();
-        for Change { place, event } in changes {
+        for change in changes {
+            let Change { place, event } = &**change;
             match event {
                 Event::Message(message) => self.message(connection, &mut batch, *place, message)?,
                 Event::Confirmed(confirmed) => self.confirm(connection, &mut batch, confirmed)?,

@@ -18,7 +18,7 @@ use super::journal::Position;
 use crate::open::OpenError;
 
 pub(crate) use apply::{Applier, Change};
-pub(crate) use query::{Found, Home, Standing, Wanted, accounts};
+pub(crate) use query::{Found, Standing, Wanted, accounts};
 pub(crate) use trim::{checkpoint, forget_erased, forget_segment, spare, trim};
 
 /// What marks a file as an index of ours: "RLog" in ASCII.
@@ -92,7 +92,8 @@ pub(crate) fn position(connection: &Connection) -> rusqlite::Result<Option<Posit
             chain: row.get(2)?,
         })
     };
-    connection.query_row(sql, [], position).optional()
+    let mut statement = connection.prepare_cached(sql)?;
+    statement.query_row([], position).optional()
 }
 
 /// The parts of an account's address by which it is listed.

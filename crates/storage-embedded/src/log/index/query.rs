@@ -6,9 +6,7 @@
 use std::collections::HashMap;
 
 use rookery_stanza::{BareJid, Jid};
-use rookery_storage::message_log::{
-    End, Filter, IngressId, ORIGINS, Origin, PageQuery, REMEMBERED, RowId, Span,
-};
+use rookery_storage::message_log::{End, Filter, IngressId, ORIGINS, Origin, PageQuery, RowId};
 use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension, Row, params_from_iter};
 
@@ -33,15 +31,6 @@ pub(crate) struct Standing {
     pub(crate) epoch: u64,
     /// The last id that was ever given.
     pub(crate) last: Option<RowId>,
-}
-
-/// What the writer keeps at hand of an account.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Home {
-    pub(crate) epoch: u64,
-    pub(crate) last: Option<RowId>,
-    /// The highest count that came from each session, so that what is higher is known to be new.
-    pub(crate) arrivals: HashMap<u64, u64>,
 }
 
 /// Which rows of an account are wanted, and from which end.
@@ -77,6 +66,13 @@ impl Found {
             archived: row.get(4)?,
             owed: row.get(5)?,
         })
+    }
+
+    /// Its record was written again; what was written again of an earlier place does not count.
+    pub(crate) fn relocate(&mut self, from: Place, to: Place) {
+        if self.place == from {
+            self.place = to;
+        }
     }
 }
 
@@ -115,27 +111,23 @@ impl Standing {
         })
     }
 
-    /// The lowest order of rows that were appended within the last hour, by the time of the log or by `now`.
-    fn remembered(&self, now: u64) -> i64 {
-        let now = self.last.map_or(now, |last| now.max(last.time()));
-        signed(RowId::order_at(now.saturating_sub(REMEMBERED)))
-    }
-
     /// How many rows are owed.
     pub(crate) fn owed(&self, connection: &Connection) -> rusqlite::Result<u64> {
         let sql = "SELECT count(*) FROM rows INDEXED BY rows_owed WHERE account = ?1 AND owed = 1";
+        if self.number.is_none() {
+            return Ok(0);
+        }
         let mut count = connection.prepare_cached(sql)?;
         let count: i64 = count.query_row([self.number], |row| row.get(0))?;
         Ok(count.cast_unsigned())
     }
-}
 
-// === impl Home ===
-
-impl Home {
-    /// Reads what is known of an account at `now`.
-    pub(crate) fn read(connection: &Connection, account: &str, now: u64) -> rusqlite::Result<Self> {
-        let standing = Standing::read(connection, account)?;
+    /// The highest count that came from each session, among rows of this order and above.
+    pub(crate) fn arrivals(
+        &self,
+        connection: &Connection,
+        since: u64,
+    ) -> rusqlite::Result<HashMap<u64, u64>> {
         let sql = "SELECT session, max(count) FROM rows
             WHERE account = ?1 AND ord >= ?2 GROUP BY session";
         let mut statement = connection.prepare_cached(sql)?;
@@ -143,29 +135,118 @@ impl Home {
             let (session, count): (i64, i64) = (row.get(0)?, row.get(1)?);
             Ok((session.cast_unsigned(), count.cast_unsigned()))
         };
-        let arrivals = statement.query_map((standing.number, standing.remembered(now)), arrival)?;
-        Ok(Self {
-            epoch: standing.epoch,
-            last: standing.last,
-            arrivals: arrivals.collect::<Result<_, _>>()?,
-        })
+        let arrivals = statement.query_map((self.number, signed(since)), arrival)?;
+        arrivals.collect()
     }
 
-    /// The row of the account that came in so within the last hour.
+    /// The row that came in so, among rows of this order and above.
     pub(crate) fn arrived(
+        &self,
         connection: &Connection,
-        account: &str,
         ingress: IngressId,
-        now: u64,
+        since: u64,
     ) -> rusqlite::Result<Option<RowId>> {
-        let standing = Standing::read(connection, account)?;
         let sql = "SELECT ord, salt FROM rows
             WHERE account = ?1 AND ord >= ?2 AND session = ?3 AND count = ?4";
         let mut statement = connection.prepare_cached(sql)?;
         let session = ingress.session.cast_signed();
-        let since = standing.remembered(now);
-        let wanted = (standing.number, since, session, ingress.count.cast_signed());
+        let count = ingress.count.cast_signed();
+        let wanted = (self.number, signed(since), session, count);
         statement.query_row(wanted, |row| id(row, 0)).optional()
+    }
+
+    /// Up to `limit` rows that are wanted, from the end on that they are wanted from.
+    pub(crate) fn rows(
+        &self,
+        connection: &Connection,
+        wanted: &Wanted,
+        limit: usize,
+    ) -> rusqlite::Result<Vec<Found>> {
+        let (conditions, mut values) = wanted.conditions(self.number);
+        let direction = match wanted.end {
+            End::Oldest => "ASC",
+            End::Newest => "DESC",
+        };
+        let sql =
+            format!("SELECT {COLUMNS} FROM rows {conditions} ORDER BY ord {direction} LIMIT ?");
+        values.push(Value::Integer(limit_of(limit)));
+        let mut statement = connection.prepare_cached(&sql)?;
+        let rows = statement.query_map(params_from_iter(values), Found::read)?;
+        rows.collect()
+    }
+
+    /// How many rows are wanted, counted up to `limit`.
+    pub(crate) fn count(
+        &self,
+        connection: &Connection,
+        wanted: &Wanted,
+        limit: usize,
+    ) -> rusqlite::Result<usize> {
+        let (conditions, mut values) = wanted.conditions(self.number);
+        let sql = format!("SELECT count(*) FROM (SELECT 1 FROM rows {conditions} LIMIT ?)");
+        values.push(Value::Integer(limit_of(limit)));
+        let mut statement = connection.prepare_cached(&sql)?;
+        let count: i64 = statement.query_row(params_from_iter(values), |row| row.get(0))?;
+        Ok(usize::try_from(count).unwrap_or_default())
+    }
+
+    /// Up to `limit` rows that are owed, those after `after`.
+    pub(crate) fn owed_rows(
+        &self,
+        connection: &Connection,
+        after: Option<RowId>,
+        limit: usize,
+    ) -> rusqlite::Result<Vec<Found>> {
+        let sql = format!(
+            "SELECT {COLUMNS} FROM rows INDEXED BY rows_owed
+            WHERE account = ?1 AND owed = 1 AND ord > ?2 ORDER BY ord LIMIT ?3"
+        );
+        let mut statement = connection.prepare_cached(&sql)?;
+        let after = after.map_or(-1, |after| signed(after.order()));
+        let rows = statement.query_map((self.number, after, limit_of(limit)), Found::read)?;
+        rows.collect()
+    }
+
+    /// The row with this id, whatever keeps it.
+    pub(crate) fn by_id(
+        &self,
+        connection: &Connection,
+        id: RowId,
+    ) -> rusqlite::Result<Option<Found>> {
+        let sql = format!("SELECT {COLUMNS} FROM rows WHERE account = ?1 AND ord = ?2");
+        let mut statement = connection.prepare_cached(&sql)?;
+        let found = statement.query_row((self.number, signed(id.order())), Found::read);
+        Ok(found.optional()?.filter(|found| found.id == id))
+    }
+
+    /// Up to `limit` rows of the archive that have this origin, newest first, among the newest with a correspondent.
+    pub(crate) fn by_origin(
+        &self,
+        connection: &Connection,
+        with: &BareJid,
+        origin: Origin,
+        limit: usize,
+    ) -> rusqlite::Result<Vec<Found>> {
+        // The index contains all that is looked through.
+        let sql = format!(
+            "SELECT {COLUMNS} FROM rows WHERE account = ?1 AND ord IN (
+                SELECT ord FROM (
+                    SELECT ord, origin FROM rows INDEXED BY rows_by_bare
+                    WHERE account = ?1 AND archived = 1 AND bare = ?2 ORDER BY ord DESC LIMIT ?3
+                ) WHERE origin = ?4 LIMIT ?5
+            ) ORDER BY ord DESC"
+        );
+        let mut statement = connection.prepare_cached(&sql)?;
+        let (with, origin) = (hash(with.as_str()), origin.bits());
+        let wanted = (
+            self.number,
+            with,
+            limit_of(ORIGINS),
+            origin,
+            limit_of(limit),
+        );
+        let rows = statement.query_map(wanted, Found::read)?;
+        rows.collect()
     }
 }
 
@@ -203,42 +284,7 @@ impl Wanted {
         }
     }
 
-    /// Up to `limit` rows, from the end on that they are wanted from.
-    pub(crate) fn read(
-        &self,
-        connection: &Connection,
-        account: i64,
-        limit: usize,
-    ) -> rusqlite::Result<Vec<Found>> {
-        let (conditions, mut values) = self.conditions(account);
-        let direction = match self.end {
-            End::Oldest => "ASC",
-            End::Newest => "DESC",
-        };
-        let sql =
-            format!("SELECT {COLUMNS} FROM rows {conditions} ORDER BY ord {direction} LIMIT ?");
-        values.push(Value::Integer(limit_of(limit)));
-        let mut statement = connection.prepare_cached(&sql)?;
-        let rows = statement.query_map(params_from_iter(values), Found::read)?;
-        rows.collect()
-    }
-
-    /// How many rows there are, counted up to `limit`.
-    pub(crate) fn count(
-        &self,
-        connection: &Connection,
-        account: i64,
-        limit: usize,
-    ) -> rusqlite::Result<usize> {
-        let (conditions, mut values) = self.conditions(account);
-        let sql = format!("SELECT count(*) FROM (SELECT 1 FROM rows {conditions} LIMIT ?)");
-        values.push(Value::Integer(limit_of(limit)));
-        let mut statement = connection.prepare_cached(&sql)?;
-        let count: i64 = statement.query_row(params_from_iter(values), |row| row.get(0))?;
-        Ok(usize::try_from(count).unwrap_or_default())
-    }
-
-    fn conditions(&self, account: i64) -> (String, Vec<Value>) {
+    fn conditions(&self, account: Option<i64>) -> (String, Vec<Value>) {
         let (index, with, hash) = match self.with {
             None => ("", "", None),
             Some(With::Bare(hash)) => ("INDEXED BY rows_by_bare", "AND bare = ?", Some(hash)),
@@ -246,84 +292,17 @@ impl Wanted {
         };
         let sql =
             format!("{index} WHERE account = ? AND archived = 1 AND ord > ? AND ord < ? {with}");
-        let values = [account, self.after, self.before].into_iter().chain(hash);
-        (sql, values.map(Value::Integer).collect())
+        let values = [self.after, self.before].into_iter().chain(hash);
+        let values = values.map(Value::Integer);
+        (
+            sql,
+            [Value::from(account)].into_iter().chain(values).collect(),
+        )
     }
 }
 
 fn limit_of(limit: usize) -> i64 {
     i64::try_from(limit).unwrap_or(i64::MAX)
-}
-
-impl Found {
-    /// Up to `limit` rows that are owed, those after `after`.
-    pub(crate) fn owed(
-        connection: &Connection,
-        account: i64,
-        after: Option<RowId>,
-        limit: usize,
-    ) -> rusqlite::Result<Vec<Self>> {
-        let sql = format!(
-            "SELECT {COLUMNS} FROM rows INDEXED BY rows_owed
-            WHERE account = ?1 AND owed = 1 AND ord > ?2 ORDER BY ord LIMIT ?3"
-        );
-        let mut statement = connection.prepare_cached(&sql)?;
-        let after = after.map_or(-1, |after| signed(after.order()));
-        let rows = statement.query_map((account, after, limit_of(limit)), Self::read)?;
-        rows.collect()
-    }
-
-    /// The row with this id, whatever keeps it.
-    pub(crate) fn by_id(
-        connection: &Connection,
-        account: i64,
-        id: RowId,
-    ) -> rusqlite::Result<Option<Self>> {
-        let sql = format!("SELECT {COLUMNS} FROM rows WHERE account = ?1 AND ord = ?2");
-        let mut statement = connection.prepare_cached(&sql)?;
-        let found = statement.query_row((account, signed(id.order())), Self::read);
-        Ok(found.optional()?.filter(|found| found.id == id))
-    }
-
-    /// Up to `limit` rows of the archive that have this origin, newest first, among the newest with a correspondent.
-    pub(crate) fn by_origin(
-        connection: &Connection,
-        account: i64,
-        with: &BareJid,
-        origin: Origin,
-        limit: usize,
-    ) -> rusqlite::Result<Vec<Self>> {
-        // The index contains all that is looked through.
-        let sql = format!(
-            "SELECT {COLUMNS} FROM rows WHERE account = ?1 AND ord IN (
-                SELECT ord FROM (
-                    SELECT ord, origin FROM rows INDEXED BY rows_by_bare
-                    WHERE account = ?1 AND archived = 1 AND bare = ?2 ORDER BY ord DESC LIMIT ?3
-                ) WHERE origin = ?4 LIMIT ?5
-            ) ORDER BY ord DESC"
-        );
-        let mut statement = connection.prepare_cached(&sql)?;
-        let (with, origin) = (hash(with.as_str()), origin.bits());
-        let wanted = (account, with, limit_of(ORIGINS), origin, limit_of(limit));
-        let rows = statement.query_map(wanted, Self::read)?;
-        rows.collect()
-    }
-
-    /// The ends of the archive.
-    pub(crate) fn span(connection: &Connection, account: i64) -> rusqlite::Result<Option<Span>> {
-        let all = Wanted::matching(&Filter::default());
-        let first = all.read(connection, account, 1)?;
-        let newest = Wanted {
-            end: End::Newest,
-            ..all
-        };
-        let last = newest.read(connection, account, 1)?;
-        let ends = first.first().zip(last.first());
-        Ok(ends.map(|(first, last)| Span {
-            first: first.id,
-            last: last.id,
-        }))
-    }
 }
 
 /// Up to `limit` accounts of a host that have a log, those whose localparts come after `after`.
