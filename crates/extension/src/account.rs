@@ -5,7 +5,9 @@ use std::fmt;
 use std::sync::Arc;
 
 use rookery_stanza::{BareJid, Jid};
-use rookery_storage::{Datum, StoreError};
+use rookery_storage::{Datum, StoreError, Subscription};
+
+use crate::sessions::{SessionView, Sessions};
 
 /// What a feature keeps in memory for each account whose home is on this node: read together with the
 /// roster, so that it can be looked at without waiting.
@@ -53,6 +55,15 @@ pub struct Keep {
 pub trait Roster: Send + Sync + fmt::Debug {
     /// Whether the bare address of `jid` is among the contacts that clients see (RFC 6121 §2).
     fn lists(&self, jid: &Jid) -> bool;
+
+    /// The state of the subscription with the bare address of `jid`; that of strangers is none.
+    fn subscription(&self, jid: &Jid) -> Subscription;
+
+    /// Whether the contact with the bare address of `jid` is in this group; with `None`, whether any is.
+    fn is_in_group(&self, jid: Option<&Jid>, group: &str) -> bool;
+
+    /// Everybody who receives the account's presence.
+    fn subscribers(&self) -> Vec<Jid>;
 }
 
 /// A roster without contacts.
@@ -68,6 +79,8 @@ pub struct AccountView<'a> {
     pub kept: &'a Kept,
     /// Its contacts.
     pub roster: &'a dyn Roster,
+    /// Its sessions.
+    pub sessions: &'a dyn Sessions,
     /// Whether it has an available resource.
     pub available: bool,
     /// The time, in unix milliseconds.
@@ -79,6 +92,33 @@ pub struct AccountView<'a> {
 impl Roster for EmptyRoster {
     fn lists(&self, _: &Jid) -> bool {
         false
+    }
+
+    fn subscription(&self, _: &Jid) -> Subscription {
+        Subscription::None
+    }
+
+    fn is_in_group(&self, _: Option<&Jid>, _: &str) -> bool {
+        false
+    }
+
+    fn subscribers(&self) -> Vec<Jid> {
+        Vec::new()
+    }
+}
+
+// === impl AccountView ===
+
+impl<'a> AccountView<'a> {
+    /// The session that has this full JID.
+    pub fn session(&self, jid: &Jid) -> Option<SessionView<'a>> {
+        let mut found = None;
+        self.sessions.each(&mut |session| {
+            if session.jid == jid {
+                found = Some(session);
+            }
+        });
+        found
     }
 }
 

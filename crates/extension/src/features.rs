@@ -21,6 +21,7 @@ use crate::host_handler::HostHandler;
 use crate::iq::{Answer, Erase, ErasedIqHandler, IqContext, IqHandler, IqRequest};
 use crate::order::Order;
 use crate::session_events::{PresenceEvent, SessionEvents};
+use crate::sessions::SessionView;
 use crate::spec::Spec;
 use crate::stream_feature::{Stage, StreamFeature};
 
@@ -271,6 +272,15 @@ impl Features {
     pub fn archives(&self, contact: &Jid, host: &Host, account: AccountView<'_>) -> bool {
         self.inner.archiving.iter().all(|archiving| {
             let asked = || archiving.archives(contact, host, account);
+            catch_unwind(AssertUnwindSafe(asked)).unwrap_or(false)
+        })
+    }
+
+    /// Whether an address gets the presence that a session broadcasts. A filter that fails keeps it back.
+    pub fn shows_presence(&self, of: SessionView<'_>, to: &Jid, account: AccountView<'_>) -> bool {
+        self.inner.filters.iter().all(|filter| {
+            let asked =
+                || filter.shares_presence(to, account) && filter.shows_presence(of, to, account);
             catch_unwind(AssertUnwindSafe(asked)).unwrap_or(false)
         })
     }

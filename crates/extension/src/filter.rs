@@ -3,6 +3,7 @@
 use rookery_stanza::{Jid, Stanza, StanzaError};
 
 use crate::account::AccountView;
+use crate::sessions::SessionView;
 
 /// What a filter decides about a stanza.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,6 +34,12 @@ pub trait StanzaFilter: Send + Sync + 'static {
 
     /// Whether presence passes between the account and this address by broadcast and probe.
     fn shares_presence(&self, _with: &Jid, _account: AccountView<'_>) -> bool {
+        true
+    }
+
+    /// Whether this address gets the presence that a session broadcasts. Asked about those whom the account
+    /// shares presence with.
+    fn shows_presence(&self, _of: SessionView<'_>, _to: &Jid, _account: AccountView<'_>) -> bool {
         true
     }
 }

@@ -27,6 +27,7 @@ mod iq;
 mod order;
 mod results;
 mod session_events;
+mod sessions;
 mod spec;
 mod stream_feature;
 
@@ -41,6 +42,7 @@ pub use iq::{Addressee, Answer, IqContext, IqHandler, IqMethod, IqRequest, Relat
 pub use order::{Order, Outcome, Question};
 pub use results::{Asker, Results};
 pub use session_events::{PresenceEvent, SessionEvents};
+pub use sessions::{NoSessions, SessionView, Sessions};
 pub use spec::{HostForm, Identity, Spec, Standard, Status};
 pub use stream_feature::{Stage, StreamFeature};
 

@@ -12,6 +12,8 @@ use crate::account::Keep;
 pub enum Order {
     /// The feature keeps something else for the account from now on.
     Keep(Keep),
+    /// The feature keeps something else for the session that asked, until that ends.
+    KeepForSession(Keep),
     /// Write records of the account; nothing waits for it. A failure is logged, and counted with the store's
     /// operations.
     Store(DataUpdate),

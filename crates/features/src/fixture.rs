@@ -7,7 +7,7 @@ use futures_util::FutureExt;
 use parking_lot::Mutex;
 use rookery_extension::{
     AccountView, Addressee, Answer, ContactKind, Contacts, EmptyRoster, Features, Host, IqContext,
-    IqMethod, Kept, Order, Outcome, PresenceEvent, Registry, Relation, Verdict,
+    IqMethod, Kept, NoSessions, Order, Outcome, PresenceEvent, Registry, Relation, Verdict,
 };
 use rookery_lifecycle::{Clock, TaskScope};
 use rookery_stanza::{BareJid, Jid, Stanza, StanzaError, ns};
@@ -145,6 +145,7 @@ impl Scene {
             jid: &juliet(),
             kept: &kept,
             roster: &EmptyRoster,
+            sessions: &NoSessions,
             available,
             now,
         })

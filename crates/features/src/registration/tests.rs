@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use rookery_extension::{
     AccountView, Addressee, BeforeLogin as _, EmptyRoster, Features, Host, IqMethod,
-    IqRequest as _, Kept, Order, Outcome,
+    IqRequest as _, Kept, NoSessions, Order, Outcome,
 };
 use rookery_stanza::payload::data_form::Form;
 use rookery_stanza::{Jid, Kind};
@@ -72,6 +72,7 @@ impl Office {
                 jid: &juliet(),
                 kept: Kept::NOTHING,
                 roster: &EmptyRoster,
+                sessions: &NoSessions,
                 available: true,
                 now: 0,
             },

@@ -16,6 +16,7 @@ impl Account {
             jid: &self.jid,
             kept: &self.kept,
             roster: &self.roster,
+            sessions: &self.sessions,
             available: self.sessions.available().next().is_some(),
             now: scene.now,
         }
@@ -56,6 +57,11 @@ impl Account {
         for order in orders {
             match order {
                 Order::Keep(keep) => self.kept.apply(keep),
+                Order::KeepForSession(keep) => {
+                    if let Some(session) = asker.and_then(|asker| self.sessions.at_mut(asker)) {
+                        session.dialogue().keep(keep);
+                    }
+                }
                 Order::Store(update) => step.write(Write::new(Change::Data(update))),
                 Order::Follow(topic) => {
                     if let Some(session) = asker.and_then(|asker| self.sessions.at_mut(asker)) {
@@ -161,7 +167,7 @@ impl Account {
     fn show_to(&mut self, items: &[Jid], scene: &Scene<'_>, out: &mut Effects) {
         for to in self.named_subscribers(items) {
             if scene.rules.features.shares_presence(&to, self.view(scene)) {
-                self.show_presence(&to, out);
+                self.show_presence(&to, scene, out);
             }
         }
     }

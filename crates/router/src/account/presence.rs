@@ -3,13 +3,36 @@
 use std::collections::BTreeSet;
 
 use rookery_delivery::SessionKey;
-use rookery_extension::PresenceEvent;
+use rookery_extension::{Kept, PresenceEvent, SessionView};
 use rookery_stanza::{Condition, Jid, Kind, PresenceType, Stanza, ns};
 
 use super::effect::{Effect, Effects, Step};
 use super::sessions::Session;
 use super::{Account, Fallen, Scene};
 use crate::metrics::Outcome;
+
+/// What there was to the presence of a session that ended.
+struct Ended {
+    was_available: bool,
+    /// Whom it sent directed presence.
+    shared: BTreeSet<Jid>,
+    /// What features keep for the session.
+    kept: Kept,
+}
+
+// === impl Ended ===
+
+impl Ended {
+    fn of(session: &mut Session) -> Self {
+        let kept = session.view().kept.clone();
+        let (was_available, shared) = session.end_presence();
+        Self {
+            was_available,
+            shared,
+            kept,
+        }
+    }
+}
 
 impl Account {
     /// Presence that a client sent to nobody in particular: to be broadcast (RFC 6120 §10.3.2).
@@ -45,7 +68,8 @@ impl Account {
         let initial = self
             .sessions
             .set_available(key.id, stanza.clone(), priority);
-        self.tell_subscribers(stanza.clone(), scene, step.now());
+        let kept = self.kept_for(key);
+        self.tell_subscribers(stanza.clone(), &kept, scene, step.now());
         if initial {
             self.welcome(key, scene, step.now());
         }
@@ -95,8 +119,8 @@ impl Account {
         let Some(session) = self.sessions.get_mut(key.id) else {
             return;
         };
-        let ended = session.end_presence();
-        if ended.0 {
+        let ended = Ended::of(session);
+        if ended.was_available {
             session.give(stanza.clone().with_to(self.jid.to_jid()), step.now());
         }
         self.tell_end(&key.jid, stanza, ended, scene, step);
@@ -110,7 +134,7 @@ impl Account {
         step: &mut Step,
     ) {
         let stanza = Stanza::presence(PresenceType::Unavailable);
-        let ended = session.end_presence();
+        let ended = Ended::of(session);
         let jid = &session.key.jid;
         self.tell_end(jid, stanza.with_from(jid.clone()), ended, scene, step);
     }
@@ -138,7 +162,12 @@ impl Account {
         } in sessions
         {
             let stanza = Stanza::presence(PresenceType::Unavailable).with_from(jid.clone());
-            self.tell_end(&jid, stanza, (was_available, shared), scene, step);
+            let ended = Ended {
+                was_available,
+                shared,
+                kept: Kept::default(),
+            };
+            self.tell_end(&jid, stanza, ended, scene, step);
         }
     }
 
@@ -148,14 +177,15 @@ impl Account {
         &mut self,
         session: &Jid,
         stanza: Stanza,
-        (was_available, mut shared): (bool, BTreeSet<Jid>),
+        ended: Ended,
         scene: &Scene<'_>,
         step: &mut Step,
     ) {
-        if was_available {
+        let mut shared = ended.shared;
+        if ended.was_available {
             self.last_unavailable = Some(scene.now);
             shared.retain(|jid| !self.may_see(jid));
-            self.tell_subscribers(stanza.clone(), scene, step.now());
+            self.tell_subscribers(stanza.clone(), &ended.kept, scene, step.now());
             self.follow_presence(session, &stanza, false, scene, step);
         }
         if !shared.is_empty() {
@@ -164,18 +194,40 @@ impl Account {
         }
     }
 
-    /// Tells everybody who is subscribed, and the account's own available resources.
-    fn tell_subscribers(&mut self, stanza: Stanza, scene: &Scene<'_>, out: &mut Effects) {
+    /// Tells everybody who is subscribed, and the account's own available resources, what a session, for which
+    /// features keep this, broadcasts.
+    fn tell_subscribers(
+        &mut self,
+        stanza: Stanza,
+        kept: &Kept,
+        scene: &Scene<'_>,
+        out: &mut Effects,
+    ) {
         out.settled(stanza.kind, Outcome::Local);
         let own = stanza.clone().with_to(self.jid.to_jid());
         self.sessions.give_available(&own, out);
-        let subscribers: Vec<Jid> = self.sharing(self.roster.subscribers(), scene).collect();
+        let Some(jid) = &stanza.from else { return };
+        let session = SessionView {
+            jid,
+            presence: Some(&stanza),
+            kept,
+        };
+        let (features, account) = (&scene.rules.features, self.view(scene));
+        let subscribers = self.roster.subscribers();
+        let shown = subscribers.filter(|to| features.shows_presence(session, to, account));
+        let subscribers: Vec<Jid> = shown.collect();
         if !subscribers.is_empty() {
             out.push(Effect::FanOut {
                 stanza,
                 to: subscribers,
             });
         }
+    }
+
+    /// What features keep for a session.
+    fn kept_for(&self, session: &SessionKey) -> Kept {
+        let session = self.sessions.get(session.id);
+        session.map_or_else(Kept::default, |session| session.view().kept.clone())
     }
 
     /// Those of `contacts` whom no filter keeps presence from.
@@ -207,8 +259,13 @@ impl Account {
     }
 
     /// Sends the current presence of every available resource to somebody who may see it now (§3.1.5).
-    pub(super) fn show_presence(&self, to: &Jid, out: &mut Effects) {
-        for (_, presence) in self.sessions.available() {
+    pub(super) fn show_presence(&self, to: &Jid, scene: &Scene<'_>, out: &mut Effects) {
+        let (features, account) = (&scene.rules.features, self.view(scene));
+        let shown = self
+            .sessions
+            .available()
+            .filter(|(session, _)| features.shows_presence(session.view(), to, account));
+        for (_, presence) in shown {
             out.route(presence.stanza.clone().with_to(to.clone()));
         }
     }

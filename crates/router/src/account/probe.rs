@@ -14,7 +14,7 @@ impl Account {
             return;
         }
         if self.may_see(from) {
-            self.show_presence(from, out);
+            self.show_presence(from, scene, out);
         } else if !self.roster.waits_for_answer(from) {
             out.route(self.unsubscribed(from));
         }
@@ -62,7 +62,7 @@ impl Account {
             });
         }
         if self.sessions.available().next().is_some() {
-            return self.show_presence(from, out);
+            return self.show_presence(from, scene, out);
         }
         let mut answer = mere(PresenceType::Unavailable, to, from);
         if let Some(since) = self.last_unavailable {

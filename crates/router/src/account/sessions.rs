@@ -3,6 +3,7 @@
 use std::collections::{BTreeSet, VecDeque};
 
 use rookery_delivery::{Delivery, SessionId, SessionKey};
+use rookery_extension::{Keep, Kept, SessionView};
 use rookery_stanza::{Jid, Kind, Stanza};
 
 use super::effect::{Effect, Effects};
@@ -56,6 +57,8 @@ pub(crate) struct Dialogue {
     topics: Vec<&'static str>,
     /// Questions that its client has not answered: their ids and tags.
     questions: VecDeque<(Box<str>, String)>,
+    /// What they keep for it.
+    kept: Kept,
 }
 
 /// The presence of an available resource.
@@ -184,6 +187,15 @@ impl Session {
         gone
     }
 
+    /// As features see it.
+    pub(crate) fn view(&self) -> SessionView<'_> {
+        SessionView {
+            jid: &self.key.jid,
+            presence: self.presence.as_ref().map(|presence| &presence.stanza),
+            kept: (self.dialogue.as_ref()).map_or(Kept::NOTHING, |dialogue| &dialogue.kept),
+        }
+    }
+
     /// What features have to do with it.
     pub(crate) fn dialogue(&mut self) -> &mut Dialogue {
         self.dialogue.get_or_insert_default()
@@ -247,6 +259,11 @@ impl Dialogue {
         }
     }
 
+    /// A feature keeps something else for it.
+    pub(crate) fn keep(&mut self, keep: Keep) {
+        self.kept.apply(keep);
+    }
+
     /// Whether the client was asked this, and has not answered.
     pub(crate) fn is_asked(&self, tag: &str) -> bool {
         self.questions.iter().any(|(_, asked)| asked == tag)
@@ -263,6 +280,12 @@ impl Dialogue {
 }
 
 // === impl Sessions ===
+
+impl rookery_extension::Sessions for Sessions {
+    fn each<'a>(&'a self, look: &mut dyn FnMut(SessionView<'a>)) {
+        self.list.iter().map(Session::view).for_each(look);
+    }
+}
 
 impl Sessions {
     pub(crate) fn len(&self) -> usize {

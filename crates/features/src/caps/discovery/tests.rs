@@ -8,7 +8,7 @@ use super::super::own::verification_string;
 use super::*;
 use crate::Config;
 use crate::fixture::{Scene, stanza};
-use rookery_extension::{EmptyRoster, Kept};
+use rookery_extension::{EmptyRoster, Kept, NoSessions};
 
 const NODE: &str = "https://example.org/orchard";
 
@@ -33,6 +33,7 @@ impl<'a> Home<'a> {
             jid: &self.jid,
             kept: &self.kept,
             roster: &EmptyRoster,
+            sessions: &NoSessions,
             available: true,
             now: 0,
         }

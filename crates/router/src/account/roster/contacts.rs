@@ -204,6 +204,10 @@ impl<'a> Contact<'a> {
             .chain(texts.take_while(|group| !group.is_empty()))
     }
 
+    pub(super) fn groups(self) -> impl Iterator<Item = &'a str> {
+        self.labels().skip(1)
+    }
+
     pub(super) fn to_item(self) -> RosterItem {
         let mut labels = self.labels().map(str::to_owned);
         RosterItem {

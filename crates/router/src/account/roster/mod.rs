@@ -38,6 +38,23 @@ impl rookery_extension::Roster for Roster {
     fn lists(&self, jid: &Jid) -> bool {
         self.contact(jid).is_some_and(Contact::is_listed)
     }
+
+    fn subscription(&self, jid: &Jid) -> Subscription {
+        self.contact(jid)
+            .map_or(Subscription::None, Contact::subscription)
+    }
+
+    fn is_in_group(&self, jid: Option<&Jid>, group: &str) -> bool {
+        let is_in = |contact: Contact<'_>| contact.groups().any(|of_contact| of_contact == group);
+        match jid {
+            Some(jid) => self.contact(jid).is_some_and(is_in),
+            None => self.all_listed().any(is_in),
+        }
+    }
+
+    fn subscribers(&self) -> Vec<Jid> {
+        self.subscribers().collect()
+    }
 }
 
 impl Roster {

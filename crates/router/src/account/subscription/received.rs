@@ -44,10 +44,10 @@ impl Account {
         let state = State::of(before.as_ref());
         let row = table::received(state, action);
         if row.state == state {
-            return self.unchanged(&stanza, &contact, row, step.now());
+            return self.unchanged(&stanza, &contact, row, scene, step.now());
         }
         if action == Action::Subscribe && before.as_ref().is_some_and(|item| item.approved) {
-            return self.approve(before, &stanza, &contact, step);
+            return self.approve(before, &stanza, &contact, scene, step);
         }
         if action == Action::Subscribe
             && self.roster.request_count() >= scene.rules.config.subscription_requests
@@ -67,13 +67,14 @@ impl Account {
         stanza: &Stanza,
         contact: &BareJid,
         row: table::Received,
+        scene: &Scene<'_>,
         out: &mut Effects,
     ) {
         match row.reply {
             Some(_) => {
                 out.settled(stanza.kind, Outcome::Local);
                 out.route(self.reply(PresenceType::Subscribed, stanza, contact));
-                self.show_presence(contact.as_jid(), out);
+                self.show_presence(contact.as_jid(), scene, out);
             }
             None => out.ignore(stanza),
         }
@@ -85,6 +86,7 @@ impl Account {
         before: Option<RosterItem>,
         stanza: &Stanza,
         contact: &BareJid,
+        scene: &Scene<'_>,
         step: &mut Step,
     ) {
         let state = State::of(before.as_ref()).with_from();
@@ -94,7 +96,7 @@ impl Account {
         then.settled(stanza.kind, Outcome::Local);
         then.route(self.reply(PresenceType::Subscribed, stanza, contact));
         self.push_item(&item, &update, &mut then);
-        self.show_presence(contact.as_jid(), &mut then);
+        self.show_presence(contact.as_jid(), scene, &mut then);
         let write =
             Write::new(Change::Roster(update)).or_bounce(stanza.clone(), Condition::NotAllowed);
         step.write(Write { then, ..write });

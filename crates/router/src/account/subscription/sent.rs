@@ -54,7 +54,7 @@ impl Account {
         }
         // §3.1.5: current presence follows the approval and the push.
         if row.state.has_from() && !state.has_from() {
-            self.show_presence(after.jid.as_jid(), &mut then);
+            self.show_presence(after.jid.as_jid(), scene, &mut then);
         }
         let mut write = Write::new(Change::Roster(update)).or_bounce(stanza, Condition::NotAllowed);
         write.then = then;
