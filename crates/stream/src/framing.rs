@@ -74,6 +74,11 @@ impl Framing {
         self.scanner = Scanner::new(limits);
     }
 
+    /// Applies other limits from here on, without a new stream: the peer has proved who it is.
+    pub fn set_limits(&mut self, limits: &Limits) {
+        self.scanner.set_limits(limits);
+    }
+
     /// The limits that hold at present.
     pub fn limits(&self) -> &Limits {
         self.scanner.limits()

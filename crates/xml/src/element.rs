@@ -201,6 +201,22 @@ impl Element {
             .any(|n| matches!(n, Node::Text(text) if !crate::chars::is_blank(text)))
     }
 
+    /// With one namespace in place of another, at every element in it: what names the content namespace of
+    /// one kind of stream, for another kind.
+    #[must_use]
+    pub fn with_namespace_replaced(mut self, before: &str, after: &'static str) -> Self {
+        if self.namespace == before {
+            self.namespace = Cow::Borrowed(after);
+        }
+        for node in &mut self.nodes {
+            if let Node::Element(child) = node {
+                let taken = std::mem::replace(child, Self::from_checked("".into(), "".into()));
+                *child = taken.with_namespace_replaced(before, after);
+            }
+        }
+        self
+    }
+
     /// With text at its end.
     pub fn with_text(mut self, text: impl AsRef<str>) -> Self {
         self.push_text(text);
