@@ -234,6 +234,7 @@ impl Scene {
                 self.obey(after);
                 answer
             }
+            Answer::Results(_) => panic!("nothing here has results"),
         })
     }
 }

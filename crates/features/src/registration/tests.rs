@@ -86,6 +86,7 @@ impl Office {
             Answer::Now(answer) => Outcome::from(answer),
             Answer::Later(answer) => Outcome::from(answer.await),
             Answer::Ordered(outcome) => outcome.await,
+            Answer::Results(_) => panic!("registration has no results"),
         }
     }
 
