@@ -1,5 +1,6 @@
 //! `[listener.component]` and `[[component]]`: where components connect, and which there are.
 
+use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
@@ -36,7 +37,7 @@ pub struct Listener {
 }
 
 /// `[[component]]`: a domain that an external component serves. More components are more tables.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Component {
     /// The domain, such as `irc.example.org`. It cannot be that of a host.
@@ -47,7 +48,30 @@ pub struct Component {
     pub secret_file: Option<PathBuf>,
 }
 
+/// A value that is not allowed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("listener.component.{0} must be at least 1")]
+pub struct ConfigError(&'static str);
+
 // === impl Listener ===
+
+impl Listener {
+    /// Checks what types cannot.
+    ///
+    /// # Errors
+    /// The first value that leaves no room for anything.
+    pub fn validate(&self) -> Result<(), ConfigError> {
+        let limits = [
+            ("connections", self.connections),
+            ("queue_stanzas", self.queue_stanzas),
+            ("queue_bytes", self.queue_bytes),
+            ("in_flight_stanzas", self.in_flight_stanzas),
+            ("in_flight_bytes", self.in_flight_bytes),
+        ];
+        let none = limits.iter().find(|(_, limit)| *limit == 0);
+        none.map_or(Ok(()), |(key, _)| Err(ConfigError(key)))
+    }
+}
 
 impl Default for Listener {
     fn default() -> Self {
@@ -61,5 +85,43 @@ impl Default for Listener {
             in_flight_stanzas: 1_000,
             in_flight_bytes: 1024 * 1024,
         }
+    }
+}
+
+// === impl Component ===
+
+impl fmt::Debug for Component {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Component")
+            .field("name", &self.name)
+            .field("secret_file", &self.secret_file)
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_limit_of_nothing_is_named() {
+        let limits = Listener {
+            queue_bytes: 0,
+            ..Listener::default()
+        };
+        assert_eq!(
+            limits.validate().unwrap_err().to_string(),
+            "listener.component.queue_bytes must be at least 1"
+        );
+        assert_eq!(Listener::default().validate(), Ok(()));
+    }
+
+    #[test]
+    fn a_secret_is_not_shown() {
+        let component = Component {
+            secret: "hush".to_owned(),
+            ..Component::default()
+        };
+        assert!(!format!("{component:?}").contains("hush"));
     }
 }

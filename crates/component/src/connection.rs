@@ -390,8 +390,9 @@ impl ActorFuture<Connection> for Pump {
             let error = StreamError::new(StreamCondition::SystemShutdown);
             connection.drive(|stream, now, effects| stream.shut_down(error, now, effects));
         }
-        connection.watch_owner(cx);
         let ended = connection.poll_read(cx).is_ready();
+        // After the handshake may have been read, and before what waits is looked at.
+        connection.watch_owner(cx);
         let wrote_first = connection.output.waiting() >= WRITE_FIRST;
         let written = connection.poll_write(cx);
         if wrote_first && connection.output.waiting() < WRITE_FIRST {

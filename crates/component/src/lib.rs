@@ -32,7 +32,7 @@ use rookery_delivery::{Inlet, Load};
 use rookery_lifecycle::{Clock, Drain, TaskScope};
 
 pub use components::{Components, Credentials};
-pub use config::{Component, Listener};
+pub use config::{Component, ConfigError, Listener};
 pub use listener::ListenError;
 pub use secret::Secret;
 
