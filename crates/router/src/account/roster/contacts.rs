@@ -169,11 +169,7 @@ impl Entry {
 
 impl<'a> Contact<'a> {
     pub(super) fn jid(self) -> &'a str {
-        // An address is short: looking at its bytes is quicker than to search all texts that follow.
-        let end = self.texts.bytes().position(|byte| char::from(byte) == END);
-        self.texts
-            .get(..end.unwrap_or_default())
-            .unwrap_or_default()
+        self.texts().next().unwrap_or_default()
     }
 
     pub(super) fn to_bare_jid(self) -> BareJid {
