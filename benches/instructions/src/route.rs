@@ -13,6 +13,7 @@ use rookery_lifecycle::{Clock, TaskScope};
 use rookery_router::{Config, Parts, Router};
 use rookery_stanza::{BareJid, Stanza};
 use rookery_storage::memory::MemoryStore;
+use rookery_storage::message_log::MemoryLog;
 use rookery_storage::{
     AccountStore, Credentials, RosterItem, RosterStore, RosterUpdate, RosterWrite, ScramKeys,
     Subscription,
@@ -64,6 +65,7 @@ impl Net {
             domains: Arc::new(rookery_delivery::NoDomains),
             features: installed(),
             store,
+            log: Arc::new(MemoryLog::new()),
             scope: TaskScope::new("instructions", runtime, 100),
             clock: Clock::system(),
             registry: Registry::new(),

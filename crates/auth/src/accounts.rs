@@ -7,6 +7,7 @@ use std::sync::Arc;
 use futures_util::stream::{self, StreamExt as _};
 use rookery_stanza::BareJid;
 use rookery_stanza::jid::{JidError, enforce_localpart};
+use rookery_storage::message_log::{MessageLog, Tail};
 use rookery_storage::{AccountStore, Created, Credentials, StoreError};
 use zeroize::Zeroizing;
 
@@ -23,6 +24,7 @@ const HASH: usize = 8;
 pub struct Accounts {
     hosts: Arc<BTreeSet<String>>,
     store: Arc<dyn AccountStore>,
+    log: Option<Arc<dyn MessageLog>>,
     hashing: Hashing,
     iterations: u32,
     parallel: usize,
@@ -82,10 +84,18 @@ impl Accounts {
         Self {
             hosts: Arc::new(hosts.into_iter().collect()),
             store,
+            log: None,
             hashing,
             iterations: config.iterations,
             parallel: config.hashers(),
         }
+    }
+
+    /// With the log that has their messages, which go with their account.
+    #[must_use]
+    pub fn with_log(self, log: Arc<dyn MessageLog>) -> Self {
+        let log = Some(log);
+        Self { log, ..self }
     }
 
     /// Makes an account.
@@ -96,7 +106,9 @@ impl Accounts {
             .store
             .create_accounts(vec![(account.clone(), credentials)])
             .await?;
-        outcome(account, created.first())
+        let account = outcome(account, created.first())?;
+        self.forget_messages(&account).await?;
+        Ok(account)
     }
 
     /// Makes many accounts, several at once; the answers are in their order.
@@ -123,7 +135,19 @@ impl Accounts {
     pub async fn delete(&self, jid: &str) -> Result<BareJid, AccountError> {
         let account = BareJid::parse(jid)?;
         existing(self.store.delete_account(&account).await?)?;
+        self.forget_messages(&account).await?;
         Ok(account)
+    }
+
+    /// Removes the messages of an account that is gone, or was not there yet: an earlier one of that name may have
+    /// left some, if the server ended while it was removed.
+    async fn forget_messages(&self, account: &BareJid) -> Result<(), StoreError> {
+        if let Some(log) = &self.log
+            && log.tail(account).await? != Tail::default()
+        {
+            log.erase(account).await?;
+        }
+        Ok(())
     }
 
     /// Whether there is such an account.
@@ -186,10 +210,17 @@ impl Accounts {
             }
         };
         let mut created = created.iter();
-        let settle = |answer: Result<BareJid, AccountError>| {
-            answer.and_then(|account| outcome(account, created.next()))
-        };
-        answers.into_iter().map(settle).collect()
+        let mut settled = Vec::with_capacity(answers.len());
+        for answer in answers {
+            let mut answer = answer.and_then(|account| outcome(account, created.next()));
+            if let Ok(account) = &answer
+                && let Err(error) = self.forget_messages(account).await
+            {
+                answer = Err(error.into());
+            }
+            settled.push(answer);
+        }
+        settled
     }
 
     /// Hashes passwords in parallel, in order.

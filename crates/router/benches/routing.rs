@@ -18,6 +18,7 @@ use rookery_lifecycle::{Clock, TaskScope};
 use rookery_router::{Config, Parts, Router};
 use rookery_stanza::{BareJid, Stanza, ns};
 use rookery_storage::memory::MemoryStore;
+use rookery_storage::message_log::MemoryLog;
 use rookery_storage::{AccountStore, Credentials, ScramKeys};
 use rookery_telemetry::Registry;
 use rookery_xml::{Limits, StreamNamespaces};
@@ -70,6 +71,7 @@ impl Net {
             domains: Arc::new(rookery_delivery::NoDomains),
             features: Features::default(),
             store,
+            log: Arc::new(MemoryLog::new()),
             scope: TaskScope::new(
                 "bench",
                 system.runtime().tokio_runtime().handle().clone(),

@@ -16,6 +16,7 @@ use rookery_extension::{Features, Hosts};
 use rookery_lifecycle::{Clock, TaskScope};
 use rookery_stanza::{BareJid, Condition, Jid, RowId, Stanza};
 use rookery_storage::Store;
+use rookery_storage::message_log::MessageLog;
 use rookery_telemetry::{Gauge, Registry};
 use tokio::sync::oneshot;
 
@@ -40,8 +41,10 @@ pub struct Parts {
     pub domains: Arc<dyn Domains>,
     /// What answers requests.
     pub features: Features,
-    /// Where rosters and messages are kept.
+    /// Where rosters and the data of features are kept.
     pub store: Arc<dyn Store>,
+    /// Where messages are kept.
+    pub log: Arc<dyn MessageLog>,
     /// Owns the tasks that wait for the store and for features.
     pub scope: TaskScope,
     /// The time.
@@ -93,6 +96,7 @@ impl Router {
             hosts,
             features,
             store,
+            log,
             scope,
             clock,
             ..
@@ -103,12 +107,12 @@ impl Router {
             features,
         });
         let address = |(index, arbiter): (usize, &ArbiterHandle)| {
-            let (rules, store, shards) =
-                (Arc::clone(&rules), Arc::clone(&store), Arc::clone(&shards));
+            let (rules, shards) = (Arc::clone(&rules), Arc::clone(&shards));
+            let stores = (Arc::clone(&store), Arc::clone(&log));
             let (scope, clock, metrics) = (scope.clone(), clock.clone(), metrics.clone());
             HomeShard::start_in_arbiter(arbiter, move |context: &mut Context<HomeShard>| {
                 context.set_mailbox_capacity(capacity);
-                HomeShard::new(index, rules, store, shards, scope, clock, metrics)
+                HomeShard::new(index, rules, stores, shards, scope, clock, metrics)
             })
         };
         let addresses = arbiters.iter().enumerate().map(address).collect();

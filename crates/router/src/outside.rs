@@ -78,7 +78,7 @@ impl Router {
             self.metrics.rejected.of(Queue::Shard).increment();
             let error_to_sender = Condition::ResourceConstraint.into();
             for Parcel { content, permit } in error.into_inner().0 {
-                if let crate::shard::Content::One(stanza) = content {
+                if let crate::shard::Content::One(stanza, _) = content {
                     // The sender is a component: nothing of this is for a shard.
                     let mut none = Hops::new();
                     self.bounce(&stanza, &error_to_sender, permit.as_ref(), &mut none);

@@ -118,7 +118,7 @@ impl Account {
             if self.sessions.is_empty() {
                 step.now().push(Effect::Online(false));
             }
-            self.offline.abandon(key.id);
+            self.leave_all(session);
             self.admit_next(&key.jid, step.now());
         }
         for delivery in returned {

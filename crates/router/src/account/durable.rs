@@ -1,8 +1,9 @@
 //! What follows when the store has answered.
 
+use bytes::Bytes;
 use rookery_extension::Outcome;
-use rookery_stanza::{ParseError, Stanza};
-use rookery_storage::Queued;
+use rookery_stanza::{ParseError, RowId, Stanza};
+use rookery_storage::message_log::Row;
 
 use super::effect::{Change, Effects, Step, Write};
 use super::{Account, Scene};
@@ -12,12 +13,14 @@ use super::{Account, Scene};
 pub(crate) enum Stored {
     /// It is durable.
     Done,
+    /// The message is durable, and this is the id of its row.
+    At(RowId),
     /// There is no room, or no such account.
     Refused,
     /// The store failed: the change was made or it was not.
     Failed,
-    /// The messages that were asked for.
-    Page(Vec<Queued>),
+    /// The rows that were asked for.
+    Page(Vec<Row>),
     /// What a feature found and did.
     Outcome(Box<Outcome>),
 }
@@ -40,15 +43,11 @@ impl Account {
         match (change, answer) {
             (Change::Read(_), Stored::Page(page)) => self.page(page, step),
             (Change::Read(_), _) => self.page_failed(),
-            // What could not be removed is handed over once more.
-            (Change::Remove(_), _) => {}
+            (Change::Append(append), Stored::At(row)) => self.appended(*append, row, step),
+            (Change::Append(append), _) => append.failed(step.now()),
             (Change::Roster(update), Stored::Done) => {
                 self.roster.apply(update);
                 step.append(then);
-            }
-            (Change::Append(_), Stored::Done) => {
-                step.append(then);
-                self.kept(step);
             }
             (Change::Ask(asking), Stored::Outcome(outcome)) => {
                 self.concluded(*asking.request, *outcome, scene, step);
@@ -58,7 +57,9 @@ impl Account {
             }
             (_, Stored::Refused) => step.append(refused),
             (_, Stored::Done) => step.append(then),
-            (_, Stored::Failed | Stored::Page(_) | Stored::Outcome(_)) => step.append(failed),
+            (_, Stored::Failed | Stored::At(_) | Stored::Page(_) | Stored::Outcome(_)) => {
+                step.append(failed);
+            }
         }
     }
 }
@@ -78,6 +79,6 @@ pub(super) fn write(stanza: &Stanza) -> Vec<u8> {
 }
 
 /// A stanza that was stored.
-pub(super) fn read(xml: Vec<u8>) -> Result<Stanza, ParseError> {
+pub(super) fn read(xml: impl Into<Bytes>) -> Result<Stanza, ParseError> {
     Stanza::parse_again(xml.into())
 }

@@ -5,10 +5,12 @@ use std::fmt;
 use futures_util::future::BoxFuture;
 use rookery_delivery::{Close, Delivery, Limit, SessionId};
 use rookery_extension::{Outcome, Results};
-use rookery_stanza::{Condition, Jid, Kind, Stanza, StanzaError};
-use rookery_storage::{DataUpdate, OfflineMessage, RosterUpdate};
+use rookery_stanza::{Condition, Jid, Kind, RowId, Stanza, StanzaError};
+use rookery_storage::message_log::IngressId;
+use rookery_storage::{DataUpdate, RosterUpdate};
 use rookery_xml::Element;
 
+use super::appending::Append;
 use crate::metrics::Outcome as Counted;
 
 /// The result of an IQ request: the payload of the answer, if it has one, or an error.
@@ -20,6 +22,8 @@ pub(crate) enum Effect {
     Deliver(SessionId, Delivery),
     /// Send this to the account in its `to`.
     Route(Stanza),
+    /// Send this message of the account to the account in its `to`, with what a repeat is recognised by.
+    PassOn(Stanza, IngressId),
     /// Send this to each of these addresses.
     FanOut {
         /// What; its `to` is replaced.
@@ -48,6 +52,8 @@ pub(crate) enum Effect {
     Settled(Kind, Counted),
     /// A stored message could not be read.
     Unreadable,
+    /// Nobody is owed these rows any more.
+    Confirm(Vec<RowId>),
     /// Something is refused, since it is beyond this limit.
     Limited(Limit),
     /// Answer a request to bind.
@@ -90,12 +96,10 @@ pub(crate) enum Change {
     Data(DataUpdate),
     /// Let a feature ask the store about a request.
     Ask(Asking),
-    /// Keep a message.
-    Append(OfflineMessage),
-    /// Read kept messages after this position.
-    Read(u64),
-    /// Remove kept messages up to and including this position.
-    Remove(u64),
+    /// Append a message to the account's log.
+    Append(Box<Append>),
+    /// Read rows that are owed, those after this one.
+    Read(Option<RowId>),
 }
 
 /// A request, and what a feature does about it.
@@ -125,6 +129,10 @@ impl Effects {
 
     pub(crate) fn route(&mut self, stanza: Stanza) {
         self.push(Effect::Route(stanza));
+    }
+
+    pub(crate) fn pass_on(&mut self, message: Stanza, ingress: IngressId) {
+        self.push(Effect::PassOn(message, ingress));
     }
 
     /// Returns a stanza to its sender. Whether it is one that may be answered at all is seen later.
@@ -179,6 +187,15 @@ impl Write {
             outcome: Some(outcome),
         }));
         write.or_bounce(request, Condition::ResourceConstraint)
+    }
+
+    /// What follows when the store failed, or was not asked.
+    pub(crate) fn into_failed(self) -> Effects {
+        let mut failed = self.failed;
+        if let Change::Append(append) = self.change {
+            append.failed(&mut failed);
+        }
+        failed
     }
 
     /// Returns `stanza` with an error when the store does not do it.
@@ -237,6 +254,11 @@ impl fmt::Debug for Effect {
                 .field(delivery)
                 .finish(),
             Self::Route(stanza) => f.debug_tuple("Route").field(stanza).finish(),
+            Self::PassOn(stanza, ingress) => f
+                .debug_tuple("PassOn")
+                .field(stanza)
+                .field(ingress)
+                .finish(),
             Self::FanOut { stanza, to } => f
                 .debug_struct("FanOut")
                 .field("stanza", stanza)
@@ -263,6 +285,7 @@ impl fmt::Debug for Effect {
                 f.debug_tuple("Settled").field(kind).field(outcome).finish()
             }
             Self::Unreadable => f.write_str("Unreadable"),
+            Self::Confirm(rows) => f.debug_tuple("Confirm").field(rows).finish(),
             Self::Limited(limit) => f.debug_tuple("Limited").field(limit).finish(),
             Self::Bound(session, jid) => f.debug_tuple("Bound").field(session).field(jid).finish(),
             Self::Close(session, why) => f.debug_tuple("Close").field(session).field(why).finish(),

@@ -2,13 +2,20 @@
 
 use rookery_extension::Verdict;
 use rookery_stanza::{Kind, PresenceType, Stanza};
+use rookery_storage::message_log::IngressId;
 
 use super::effect::Step;
 use super::{Account, Scene};
 
 impl Account {
     /// Somebody sent a stanza to the account, to its bare or a full JID.
-    pub(super) fn received(&mut self, mut stanza: Stanza, scene: &Scene<'_>, step: &mut Step) {
+    pub(super) fn received(
+        &mut self,
+        mut stanza: Stanza,
+        ingress: Option<IngressId>,
+        scene: &Scene<'_>,
+        step: &mut Step,
+    ) {
         if self.jid.local().is_none() {
             return self.received_at_host(stanza, scene, step);
         }
@@ -20,7 +27,7 @@ impl Account {
             }
         }
         match stanza.kind {
-            Kind::Message(kind) => self.message(stanza, kind, scene, step),
+            Kind::Message(kind) => self.message(stanza, kind, ingress, scene, step),
             Kind::Iq(kind) => self.iq(stanza, kind, scene, step),
             Kind::Presence(PresenceType::Probe) => self.probe_received(&stanza, scene, step.now()),
             Kind::Presence(

@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 
 use rookery_delivery::{Delivery, Refusal, SessionId, SessionKey};
-use rookery_stanza::{Jid, Stanza};
+use rookery_stanza::{Jid, RowId, Stanza};
+use rookery_storage::message_log::IngressId;
 
 /// Something that happens to an account; handled strictly one after the other.
 #[derive(Debug)]
@@ -17,8 +18,9 @@ pub(crate) enum Input {
         /// What.
         stanza: Stanza,
     },
-    /// Somebody sent this to the account.
-    Received(Stanza),
+    /// Somebody sent this to the account; a message, with what a repeat is recognised by, if its sender's
+    /// home has said.
+    Received(Stanza, Option<IngressId>),
     /// The server of a contact asks for presence, since the contact became available (RFC 6121 §4.3.1).
     Probed {
         /// The resource that became available.
@@ -31,12 +33,12 @@ pub(crate) enum Input {
         /// What its client did not get, in order.
         undelivered: Vec<Delivery>,
     },
-    /// A client has everything up to this position of the account's queue.
+    /// A client has these rows of the account's log.
     Confirmed {
         /// Which session's client.
         session: SessionId,
-        /// The position.
-        position: u64,
+        /// The rows.
+        rows: Vec<RowId>,
     },
     /// A session did not take what was handed to it.
     Refused {
@@ -83,7 +85,7 @@ impl Input {
         use rookery_stanza::{IqType, Kind, MessageType, PresenceType};
         match self {
             Self::Bind(_) | Self::Sent { .. } => true,
-            Self::Received(stanza) => match stanza.kind {
+            Self::Received(stanza, _) => match stanza.kind {
                 Kind::Message(MessageType::Error) => false,
                 Kind::Message(_) => true,
                 Kind::Presence(kind) => !matches!(
@@ -105,7 +107,7 @@ impl Input {
     /// About how many bytes of memory its stanza takes.
     pub(crate) fn size(&self) -> usize {
         match self {
-            Self::Sent { stanza, .. } | Self::Received(stanza) => stanza.size(),
+            Self::Sent { stanza, .. } | Self::Received(stanza, _) => stanza.size(),
             _ => 0,
         }
     }
@@ -118,7 +120,7 @@ impl Input {
                 session: session.clone(),
                 stanza: stanza.clone(),
             }),
-            Self::Received(stanza) => Some(Self::Received(stanza.clone())),
+            Self::Received(stanza, ingress) => Some(Self::Received(stanza.clone(), *ingress)),
             _ => None,
         }
     }
@@ -127,7 +129,7 @@ impl Input {
     pub(crate) fn may_be_refused(&self) -> bool {
         matches!(
             self,
-            Self::Bind(_) | Self::Sent { .. } | Self::Received(_) | Self::Probed { .. }
+            Self::Bind(_) | Self::Sent { .. } | Self::Received(..) | Self::Probed { .. }
         )
     }
 }

@@ -1,114 +1,77 @@
 //! Delivery of messages (RFC 6121 §8.5, summed up in its §8.5.4).
 
+use rookery_delivery::SessionId;
+use rookery_stanza::payload::stanza_id::StanzaId;
 use rookery_stanza::{Condition, MessageType, Stanza};
+use rookery_storage::message_log::IngressId;
 
 use super::effect::{Effects, Step};
-use super::offline::keep;
+use super::sessions::Session;
 use super::{Account, Scene};
+
+/// To whom a message goes by its address and its type.
+enum Recipients {
+    /// To these sessions. If there are none, it is kept for later, or ignored.
+    Sessions(Vec<SessionId>),
+    /// Back to its sender.
+    Nobody,
+    /// Nowhere.
+    Ignored,
+}
 
 impl Account {
     /// A message to the account.
     pub(super) fn message(
         &mut self,
-        stanza: Stanza,
+        mut stanza: Stanza,
         kind: MessageType,
+        ingress: Option<IngressId>,
         scene: &Scene<'_>,
         step: &mut Step,
     ) {
         if !self.exists() {
             return no_such_user(stanza, kind, step.now());
         }
+        StanzaId::remove_forged(&mut stanza, &self.jid);
+        match self.recipients(&stanza, kind) {
+            Recipients::Sessions(to) => self.message_for(to, stanza, ingress, scene, step),
+            Recipients::Nobody => step.now().bounce(stanza, Condition::ServiceUnavailable),
+            Recipients::Ignored => step.now().ignore(&stanza),
+        }
+    }
+
+    /// The table of §8.5.4.
+    fn recipients(&self, stanza: &Stanza, kind: MessageType) -> Recipients {
         let Some(to) = &stanza.to else {
-            return step.now().ignore(&stanza);
+            return Recipients::Ignored;
         };
-        if to.is_bare() {
-            return self.message_to_bare(stanza, kind, scene, step);
-        }
-        match self.sessions.at_mut(to) {
+        let session = self.sessions.at(to).filter(|_| to.is_full());
+        match (kind, session) {
             // §8.5.3.1
-            Some(session) => {
-                if self.offline.is_before(session.key.id) && Self::is_kept(&stanza) {
-                    return keep(stanza, scene, step);
-                }
-                session.pass(stanza, step.now());
-            }
-            None => self.message_to_absent(stanza, kind, scene, step),
+            (_, Some(session)) => Recipients::Sessions(vec![session.key.id]),
+            // §8.5.2.1.1, §8.5.2.2.1, §8.5.3.2.1
+            (MessageType::Chat, None) => self.most_available(),
+            (MessageType::Normal, None) if to.is_bare() => self.most_available(),
+            (MessageType::Headline, None) if to.is_bare() => self.all_non_negative(),
+            (MessageType::Normal | MessageType::Groupchat, None) => Recipients::Nobody,
+            (MessageType::Headline | MessageType::Error, None) => Recipients::Ignored,
         }
     }
 
-    /// §8.5.2.1.1 and §8.5.2.2.1.
-    fn message_to_bare(
-        &mut self,
-        stanza: Stanza,
-        kind: MessageType,
-        scene: &Scene<'_>,
-        step: &mut Step,
-    ) {
-        match kind {
-            MessageType::Normal | MessageType::Chat => {
-                self.pass_to_most_available(stanza, scene, step);
-            }
-            MessageType::Groupchat => step.now().bounce(stanza, Condition::ServiceUnavailable),
-            MessageType::Headline => self.pass_to_all_non_negative(&stanza, step.now()),
-            MessageType::Error => step.now().ignore(&stanza),
-        }
+    /// The resources that share the highest non-negative priority.
+    fn most_available(&self) -> Recipients {
+        let top = self.sessions.top_priority();
+        self.those(|session| top.is_some() && session.priority() == top)
     }
 
-    /// §8.5.3.2.1: no resource has the full JID.
-    fn message_to_absent(
-        &mut self,
-        stanza: Stanza,
-        kind: MessageType,
-        scene: &Scene<'_>,
-        step: &mut Step,
-    ) {
-        match kind {
-            MessageType::Chat => self.pass_to_most_available(stanza, scene, step),
-            MessageType::Normal | MessageType::Groupchat => {
-                step.now().bounce(stanza, Condition::ServiceUnavailable);
-            }
-            MessageType::Headline | MessageType::Error => step.now().ignore(&stanza),
-        }
+    /// For a headline to the bare JID.
+    fn all_non_negative(&self) -> Recipients {
+        self.those(Session::takes_messages)
     }
 
-    /// To the resources that share the highest non-negative priority, or into the store.
-    fn pass_to_most_available(&mut self, stanza: Stanza, scene: &Scene<'_>, step: &mut Step) {
-        let Some(top) = self.sessions.top_priority() else {
-            return self.keep_or_ignore(stanza, scene, step);
-        };
-        let is_top = |priority: Option<i8>| priority == Some(top);
-        let behind_kept = self.sessions.available().any(|(session, _)| {
-            is_top(session.priority()) && self.offline.is_before(session.key.id)
-        });
-        if behind_kept && Self::is_kept(&stanza) {
-            return keep(stanza, scene, step);
-        }
-        let out = step.now();
-        let mut targets = self
-            .sessions
-            .iter_mut()
-            .filter(|session| is_top(session.priority()));
-        if let Some(first) = targets.next() {
-            for another in targets {
-                another.give(stanza.clone(), out);
-            }
-            first.pass(stanza, out);
-        }
-    }
-
-    /// A headline to the bare JID.
-    fn pass_to_all_non_negative(&mut self, stanza: &Stanza, out: &mut Effects) {
-        let mut targets = self
-            .sessions
-            .iter_mut()
-            .filter(|session| session.takes_messages());
-        let Some(first) = targets.next() else {
-            return out.ignore(stanza);
-        };
-        for another in targets {
-            another.give(stanza.clone(), out);
-        }
-        first.pass(stanza.clone(), out);
+    fn those(&self, are_meant: impl Fn(&Session) -> bool) -> Recipients {
+        let sessions = self.sessions.iter().filter(|session| are_meant(session));
+        Recipients::Sessions(sessions.map(|session| session.key.id).collect())
     }
 }
 

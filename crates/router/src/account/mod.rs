@@ -8,10 +8,14 @@
 //! * `host`: what comes for a host from elsewhere (RFC 6120 §10.5.1, §10.5.2);
 //! * `inbound`: what comes for the account (RFC 6121 §8.5), with `message`, `iq`, `presence`, `probe`;
 //! * `roster` (RFC 6121 §2) and `subscription` (RFC 6121 §3, Appendix A);
-//! * `bind` (RFC 6120 §7), `offline` (XEP-0160), `undelivered`;
+//! * `appending`: what goes into the account's log before it leaves; `owed`: what clients have not confirmed
+//!   (XEP-0160); `carbons` (XEP-0280);
+//! * `bind` (RFC 6120 §7), `undelivered`;
 //! * `orders`: what features want done.
 
+mod appending;
 mod bind;
+mod carbons;
 mod durable;
 mod effect;
 mod host;
@@ -19,9 +23,9 @@ mod inbound;
 mod input;
 mod iq;
 mod message;
-mod offline;
 mod orders;
 mod outbound;
+mod owed;
 mod presence;
 mod probe;
 mod roster;
@@ -31,19 +35,22 @@ mod subscription;
 mod tests;
 mod undelivered;
 
+use rookery_archive::copied::CopiedMessages;
 use rookery_delivery::SessionId;
 use rookery_extension::{Features, Host, Hosts, Kept};
 use rookery_stanza::{BareJid, Jid};
 use rookery_storage::AccountState;
+use rookery_storage::message_log::Tail;
 
 pub(crate) use durable::Stored;
 pub(crate) use effect::{Answered, Change, Effect, Effects, Step, Write};
 pub(crate) use input::{Bind, Fallen, Input};
-pub(crate) use offline::PAGE;
+pub(crate) use owed::PAGE;
 
 use crate::config::Config;
+use appending::Ingress;
 use bind::Pending;
-use offline::Offline;
+use owed::Owed;
 use roster::Roster;
 use sessions::Sessions;
 
@@ -84,7 +91,10 @@ pub(crate) struct Account {
     roster: Roster,
     sessions: Sessions,
     pending: Vec<Pending>,
-    offline: Offline,
+    owed: Owed,
+    /// The messages of late that were copied to other clients, once there were any.
+    copied: Option<Box<CopiedMessages>>,
+    ingress: Ingress,
     /// What the features keep for it.
     kept: Kept,
     /// How many roster pushes were made.
@@ -96,15 +106,18 @@ pub(crate) struct Account {
 // === impl Account ===
 
 impl Account {
-    /// An account of which nothing is known yet.
-    pub(crate) fn new(jid: BareJid) -> Self {
+    /// An account of which nothing is known yet. `ingress` is a number that no other account has or had, by
+    /// which the messages are recognised that it sends.
+    pub(crate) fn new(jid: BareJid, ingress: u64) -> Self {
         Self {
             jid,
             standing: Standing::Unknown,
             roster: Roster::default(),
             sessions: Sessions::default(),
             pending: Vec::new(),
-            offline: Offline::default(),
+            owed: Owed::default(),
+            copied: None,
+            ingress: Ingress::new(ingress),
             kept: Kept::default(),
             pushes: 0,
             last_unavailable: None,
@@ -112,7 +125,7 @@ impl Account {
     }
 
     /// Takes what the store has for this account; `None` when there is no such account.
-    pub(crate) fn load(&mut self, stored: Option<(AccountState, Kept)>) {
+    pub(crate) fn load(&mut self, stored: Option<(AccountState, Kept, Tail)>) {
         self.standing = match (&stored, self.standing) {
             (Some(_), _) => Standing::Stored,
             (None, Standing::Guest) => Standing::Guest,
@@ -120,9 +133,9 @@ impl Account {
         };
         // While sessions of a removed account end, their contacts are still told.
         if stored.is_some() || self.is_idle() {
-            let (state, kept) = stored.unwrap_or_default();
+            let (state, kept, tail) = stored.unwrap_or_default();
             self.roster = Roster::from(state.roster);
-            self.offline.found(state.has_messages);
+            self.owed.found(tail);
             self.kept.read_again(kept);
         }
     }
@@ -160,7 +173,7 @@ impl Account {
         tests::mistake(&input);
         match input {
             Input::Sent { session, stanza } => self.sent(&session, stanza, scene, step),
-            Input::Received(stanza) => self.received(stanza, scene, step),
+            Input::Received(stanza, ingress) => self.received(stanza, ingress, scene, step),
             Input::Probed { from } => self.probed(&from, scene, step.now()),
             Input::Bind(bind) => self.bind(bind, scene, step.now()),
             Input::Unbound {
@@ -169,7 +182,7 @@ impl Account {
             } => {
                 self.unbound(&session, undelivered, scene, step);
             }
-            Input::Confirmed { session, position } => self.confirmed(session, position, step),
+            Input::Confirmed { session, rows } => self.confirmed(session, rows, step),
             Input::Refused {
                 session,
                 why,

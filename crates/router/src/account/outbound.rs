@@ -79,7 +79,7 @@ impl Account {
         match stanza.kind {
             Kind::Message(_) => {
                 stanza.to = Some(self.jid.to_jid());
-                self.received(without_forged_delay(stanza, scene), scene, step);
+                self.received(without_forged_delay(stanza, scene), None, scene, step);
             }
             Kind::Presence(kind) => self.broadcast(session, stanza, kind, scene, step),
             Kind::Iq(kind) if kind.is_request() => self.iq_to_account(stanza, scene, step),
@@ -97,7 +97,12 @@ impl Account {
     ) {
         match stanza.kind {
             Kind::Message(_) => {
-                self.pass_on(without_forged_delay(stanza, scene), to, scene, step);
+                let stanza = without_forged_delay(stanza, scene);
+                if self.is_own(to) {
+                    self.received(stanza, None, scene, step);
+                } else {
+                    self.message_sent(stanza, scene, step);
+                }
             }
             Kind::Presence(PresenceType::Available) => {
                 let mut session = self.sessions.get_mut(session.id);
@@ -155,7 +160,7 @@ impl Account {
     /// (RFC 6120 §10.1); to others on the way to their homes.
     fn pass_on(&mut self, stanza: Stanza, to: &Jid, scene: &Scene<'_>, step: &mut Step) {
         if self.is_own(to) {
-            self.received(stanza, scene, step);
+            self.received(stanza, None, scene, step);
         } else {
             step.now().route(stanza);
         }

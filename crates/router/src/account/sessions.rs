@@ -2,11 +2,12 @@
 
 use std::collections::{BTreeSet, VecDeque};
 
-use rookery_delivery::{Delivery, SessionId, SessionKey};
+use rookery_delivery::{Custody, Delivery, SessionId, SessionKey};
 use rookery_extension::{Keep, Kept, SessionView};
 use rookery_stanza::{Jid, Kind, Stanza};
 
 use super::effect::{Effect, Effects};
+use super::owed::Unconfirmed;
 use crate::metrics::Outcome;
 
 /// Addresses that one session may send directed presence to at the same time; to further ones it is
@@ -41,6 +42,8 @@ pub(crate) struct Session {
     held: Option<Box<Held>>,
     /// What features have to do with it; few sessions have any.
     dialogue: Option<Box<Dialogue>>,
+    /// What it was handed from the log, and its client may not have.
+    pub(super) unconfirmed: Unconfirmed,
 }
 
 /// Deliveries that wait until a session has unbound.
@@ -92,6 +95,7 @@ impl Session {
             shared: BTreeSet::new(),
             held: None,
             dialogue: None,
+            unconfirmed: Unconfirmed::default(),
         }
     }
 
@@ -102,9 +106,8 @@ impl Session {
             out.push(Effect::Deliver(self.key.id, delivery));
             return;
         };
-        // What is still in the store is read again for the next session.
         match delivery.stanza.kind {
-            _ if delivery.custody.row().is_some() => {}
+            _ if delivery.custody != Custody::Session => {}
             Kind::Message(_) | Kind::Iq(_) if held.has_room(&delivery) => held.push(delivery),
             Kind::Message(_) | Kind::Iq(_) => {
                 if let Kind::Message(_) = delivery.stanza.kind {
@@ -138,7 +141,9 @@ impl Session {
     /// Keeps back what the session refused.
     pub(crate) fn hold_back(&mut self, batch: Vec<Delivery>) {
         let held = self.held.get_or_insert_default();
-        for delivery in batch {
+        // What is in the log is read again for the next session, and nobody misses a copy.
+        let only_here = |delivery: &Delivery| delivery.custody == Custody::Session;
+        for delivery in batch.into_iter().filter(only_here) {
             held.push(delivery);
         }
     }

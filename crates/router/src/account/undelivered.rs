@@ -20,9 +20,13 @@ impl Account {
         step: &mut Step,
     ) {
         let stanza = delivery.stanza;
+        match delivery.custody {
+            Custody::Session => {}
+            // It is still in the log, and will be read again.
+            Custody::Log(row) => return self.not_confirmed(row),
+            Custody::Copy => return,
+        }
         match stanza.kind {
-            // It is still in the store, and will be read again.
-            Kind::Message(_) if delivery.custody != Custody::Session => {}
             Kind::Message(kind) => {
                 step.now().push(Effect::Accepted);
                 self.message_returned(stanza, kind, ended, scene, step);
@@ -55,7 +59,7 @@ impl Account {
         if !stanza.has(Delay::NAME, ns::DELAY) {
             stanza.append(self.delay(scene.now).to_element());
         }
-        self.message(stanza, kind, scene, step);
+        self.message(stanza, kind, None, scene, step);
     }
 
     /// The note that this server kept something since `received`, in unix milliseconds.

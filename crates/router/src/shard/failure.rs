@@ -31,11 +31,13 @@ impl HomeShard {
             .restarts
             .of(Actor::Account, Cause::Panic)
             .increment();
+        let ingress = self.numbers.next();
         let Some(slot) = self.slots.get_mut(account.as_str()) else {
             return;
         };
         let (sessions, binding) = slot.account.session_ids();
-        let fallen = std::mem::replace(&mut slot.account, Account::new(account.clone())).fall();
+        let anew = Account::new(account.clone(), ingress);
+        let fallen = std::mem::replace(&mut slot.account, anew).fall();
         slot.stale = true;
         if !fallen.is_empty() {
             slot.waiting.push_front((Input::Fallen(fallen), None));
@@ -44,7 +46,7 @@ impl HomeShard {
         self.end_sessions(account, sessions, binding);
         for (step, permit) in held {
             let failed =
-                |(write, after): (Write, Effects)| write.failed.0.into_iter().chain(after.0);
+                |(write, after): (Write, Effects)| write.into_failed().0.into_iter().chain(after.0);
             let writes = step.writes.into_iter().flat_map(failed);
             for effect in step.effects.0.into_iter().chain(writes) {
                 self.perform(account, effect, permit.as_ref());

@@ -172,12 +172,9 @@ impl Handler<Confirmed> for HomeShard {
     fn handle(&mut self, confirmed: Confirmed, context: &mut Self::Context) {
         self.take(context, |shard| {
             let Confirmed { session, rows } = confirmed;
-            let Some(last) = rows.into_iter().max() else {
-                return;
-            };
             let input = Input::Confirmed {
                 session: session.id,
-                position: last.order(),
+                rows,
             };
             shard.input(session.jid.bare(), input, None);
         });

@@ -3,6 +3,7 @@
 use actix::Message;
 use rookery_delivery::{BindRefused, BindRequest, Close, Delivery, Permit, SessionKey};
 use rookery_stanza::{BareJid, Jid, RowId, Stanza};
+use rookery_storage::message_log::{IngressId, Tail};
 use rookery_storage::{AccountState, StoreError};
 use tokio::sync::oneshot;
 
@@ -57,8 +58,9 @@ pub(crate) struct Parcel {
 /// What is on its way.
 #[derive(Debug)]
 pub(crate) enum Content {
-    /// A stanza for the account in its `to`.
-    One(Stanza),
+    /// A stanza for the account in its `to`; a message, with what a repeat is recognised by, if its sender's
+    /// home has said.
+    One(Stanza, Option<IngressId>),
     /// A stanza for each of several accounts.
     Many(Stanza, Vec<Jid>),
     /// A resource asks several accounts for their presence.
@@ -70,7 +72,7 @@ pub(crate) enum Content {
 #[rtype(result = "()")]
 pub(crate) struct Loaded {
     pub(crate) account: BareJid,
-    pub(crate) state: Result<Option<AccountState>, StoreError>,
+    pub(crate) state: Result<Option<(AccountState, Tail)>, StoreError>,
 }
 
 /// The store's answers to an account's writes.
@@ -114,7 +116,7 @@ impl Content {
     /// About how many bytes of memory it takes.
     pub(crate) fn size(&self) -> usize {
         match self {
-            Self::One(stanza) => stanza.size(),
+            Self::One(stanza, _) => stanza.size(),
             Self::Many(stanza, to) => stanza.size() + to.len() * ADDRESS,
             Self::Probe(_, to) => to.len() * ADDRESS,
         }
@@ -123,6 +125,6 @@ impl Content {
 
 impl From<Stanza> for Content {
     fn from(stanza: Stanza) -> Self {
-        Self::One(stanza)
+        Self::One(stanza, None)
     }
 }

@@ -20,7 +20,7 @@ mod work;
 
 use std::collections::{HashMap, VecDeque};
 use std::fmt;
-use std::hash::Hash;
+use std::hash::{BuildHasher, Hash, RandomState};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -28,6 +28,7 @@ use rookery_delivery::{BindRefused, Close, Permit, SessionId, SessionPort};
 use rookery_lifecycle::{Clock, TaskScope};
 use rookery_stanza::{BareJid, Jid};
 use rookery_storage::Store;
+use rookery_storage::message_log::MessageLog;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
@@ -57,6 +58,8 @@ pub(crate) struct HomeShard {
     index: usize,
     rules: Arc<Rules>,
     store: Arc<dyn Store>,
+    log: Arc<dyn MessageLog>,
+    numbers: Numbers,
     shards: Arc<Shards>,
     scope: TaskScope,
     clock: Clock,
@@ -82,6 +85,13 @@ pub(crate) struct HomeShard {
     handled: usize,
     /// What the metrics say of this shard.
     measured: Measured,
+}
+
+/// Makes numbers that nobody else has.
+#[derive(Debug, Default)]
+struct Numbers {
+    hasher: RandomState,
+    count: u64,
 }
 
 /// What a shard has in memory.
@@ -112,6 +122,15 @@ enum Todo {
     Replied(Replied),
 }
 
+// === impl Numbers ===
+
+impl Numbers {
+    fn next(&mut self) -> u64 {
+        self.count += 1;
+        self.hasher.hash_one(self.count)
+    }
+}
+
 // === impl HomeShard ===
 
 impl HomeShard {
@@ -119,7 +138,7 @@ impl HomeShard {
     pub(crate) fn new(
         index: usize,
         rules: Arc<Rules>,
-        store: Arc<dyn Store>,
+        (store, log): (Arc<dyn Store>, Arc<dyn MessageLog>),
         shards: Arc<Shards>,
         scope: TaskScope,
         clock: Clock,
@@ -129,6 +148,8 @@ impl HomeShard {
             index,
             rules,
             store,
+            log,
+            numbers: Numbers::default(),
             shards,
             scope,
             clock,
@@ -227,16 +248,16 @@ impl HomeShard {
     fn receive(&mut self, parcel: Parcel) {
         let Parcel { content, permit } = parcel;
         match content {
-            Content::One(stanza) => {
+            Content::One(stanza, ingress) => {
                 if let Some(account) = stanza.to.as_ref().map(Jid::bare) {
-                    self.input(account, Input::Received(stanza), permit);
+                    self.input(account, Input::Received(stanza, ingress), permit);
                 }
             }
             Content::Many(stanza, to) => {
                 for to in to {
                     let account = to.bare();
                     let stanza = stanza.clone().with_to(to);
-                    self.input(account, Input::Received(stanza), permit.clone());
+                    self.input(account, Input::Received(stanza, None), permit.clone());
                 }
             }
             Content::Probe(from, to) => {

@@ -105,7 +105,7 @@ impl HomeShard {
         let (mut waiting, mut bytes) = (Vec::new(), 0_usize);
         for parcel in parcels {
             match parcel.content {
-                Content::One(stanza) if is_answerable(stanza.kind) => {
+                Content::One(stanza, _) if is_answerable(stanza.kind) => {
                     let error = Condition::ResourceConstraint.into();
                     self.bounce(&stanza, &error, parcel.permit.as_ref());
                 }
@@ -127,7 +127,7 @@ impl HomeShard {
     fn drop_parcel(&self, content: &Content) {
         self.metrics.shared.exceeded(Limit::Parcels);
         match content {
-            Content::One(stanza) => match stanza.kind {
+            Content::One(stanza, _) => match stanza.kind {
                 Kind::Message(_) => self.metrics.lose(Lost::Overflow),
                 kind => self.metrics.settle(kind, Outcome::Dropped),
             },

@@ -20,7 +20,7 @@ impl HomeShard {
     /// is asked for its presence by a stanza (RFC 6121 §4.3.1).
     pub(super) fn hand_out_all(&mut self, content: Content, permit: Option<&Permit>) {
         let (stanza, to) = match content {
-            Content::One(stanza) => return self.hand_out(stanza, permit),
+            Content::One(stanza, _) => return self.hand_out(stanza, permit),
             Content::Many(stanza, to) => (stanza, to),
             Content::Probe(from, to) => (Stanza::presence(PresenceType::Probe).with_from(from), to),
         };

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use rookery_delivery::{
     BindRefused, Close, Delivery, Limit, Permit, Refusal, SessionId, SessionKey,
 };
-use rookery_stanza::{BareJid, Condition, Jid, Kind, Stanza, StanzaError};
+use rookery_stanza::payload::delay::Delay;
+use rookery_stanza::{BareJid, Condition, Jid, Kind, Stanza, StanzaError, ns};
+use rookery_storage::message_log::IngressId;
 
 use super::message::{Content, Replied};
 use super::outbox::Port;
@@ -19,7 +21,7 @@ impl HomeShard {
         match effect {
             Effect::Deliver(session, mut delivery) => {
                 // What was kept is not from just now.
-                if delivery.custody.row().is_none() {
+                if !delivery.stanza.has(Delay::NAME, ns::DELAY) {
                     delivery.since = permit.map(Permit::since);
                 }
                 self.deliver(account, session, delivery);
@@ -43,6 +45,7 @@ impl HomeShard {
                 self.expiring.push_back((until, account.clone(), session));
             }
             Effect::Forget(session) => self.forget(account, session),
+            Effect::Confirm(rows) => self.confirm(account, rows),
             Effect::Results(request, results) => self.results(account, *request, results, permit),
             other => self.send(other, permit),
         }
@@ -51,7 +54,8 @@ impl HomeShard {
     /// Does one thing that is not about a session of an account of this shard.
     pub(super) fn send(&mut self, effect: Effect, permit: Option<&Permit>) {
         match effect {
-            Effect::Route(stanza) => self.route(stanza, permit),
+            Effect::Route(stanza) => self.route(stanza, None, permit),
+            Effect::PassOn(stanza, ingress) => self.route(stanza, Some(ingress), permit),
             Effect::FanOut { stanza, to } => {
                 self.spread(to, permit, |to| Content::Many(stanza.clone(), to));
             }
@@ -75,6 +79,7 @@ impl HomeShard {
             | Effect::End(_)
             | Effect::Expire(_)
             | Effect::Forget(_)
+            | Effect::Confirm(_)
             | Effect::Results(..) => {}
         }
     }
@@ -90,12 +95,12 @@ impl HomeShard {
     }
 
     /// Sends a stanza to the home of its recipient.
-    fn route(&mut self, stanza: Stanza, permit: Option<&Permit>) {
+    fn route(&mut self, stanza: Stanza, ingress: Option<IngressId>, permit: Option<&Permit>) {
         match stanza.to.clone() {
             Some(to) if self.rules.hosts.is_component(to.domain()) => {
                 self.hand_out(stanza, permit);
             }
-            Some(to) => self.enqueue(stanza, &to, permit),
+            Some(to) => self.enqueue(Content::One(stanza, ingress), &to, permit),
             None => self.metrics.settle(stanza.kind, Outcome::Dropped),
         }
     }
@@ -129,7 +134,7 @@ impl HomeShard {
     /// Returns a stanza to its sender with an error, unless it is one that is never answered with an error.
     pub(super) fn bounce(&mut self, stanza: &Stanza, error: &StanzaError, permit: Option<&Permit>) {
         if let Some(reply) = self.error_reply(stanza, error) {
-            self.route(reply, permit);
+            self.route(reply, None, permit);
         }
     }
 

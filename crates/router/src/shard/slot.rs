@@ -1,9 +1,11 @@
 //! An account in memory, with what waits for it.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use rookery_delivery::Permit;
 use rookery_stanza::BareJid;
+use tokio::sync::RwLock;
 
 use crate::account::{Account, Input, Step};
 
@@ -30,6 +32,9 @@ pub(super) struct Slot {
     pub(super) stale: bool,
     /// Since when it has done nothing, in unix milliseconds.
     pub(super) idle_since: u64,
+    /// Shared by confirmations that the log has not answered yet. Who reads what is owed waits for them, so
+    /// that nothing is handed over again that was confirmed.
+    pub(super) confirming: Arc<RwLock<()>>,
 }
 
 /// What the store is doing for an account.
@@ -90,9 +95,9 @@ impl Inputs {
 
 impl Slot {
     /// An account whose data have to be read first. A host has no account, and nothing to be read.
-    pub(super) fn new(jid: BareJid) -> Self {
+    pub(super) fn new(jid: BareJid, ingress: u64) -> Self {
         let is_host = jid.local().is_none();
-        let mut account = Account::new(jid);
+        let mut account = Account::new(jid, ingress);
         if is_host {
             account.load(None);
         }
@@ -102,11 +107,13 @@ impl Slot {
             waiting: Inputs::default(),
             stale: !is_host,
             idle_since: 0,
+            confirming: Arc::default(),
         }
     }
 
     /// Whether it can be let go: no session, nothing waits, the store does nothing for it.
     pub(super) fn is_idle(&self) -> bool {
-        self.busy.is_none() && self.waiting.is_empty() && self.account.is_idle()
+        let is_quiet = self.busy.is_none() && self.waiting.is_empty();
+        is_quiet && self.account.is_idle() && self.confirming.try_write().is_ok()
     }
 }

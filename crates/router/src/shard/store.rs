@@ -2,26 +2,33 @@
 
 use std::collections::VecDeque;
 use std::fmt;
+use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
+use rookery_delivery::Limit;
 use rookery_extension::Outcome;
-use rookery_stanza::BareJid;
-use rookery_storage::{
-    Append, Appended, DataUpdate, DataWritten, OfflineLimit, OfflineMessage, Queued, RosterUpdate,
-    Store, StoreError,
-};
+use rookery_stanza::{BareJid, RowId};
+use rookery_storage::message_log::{Appended, MessageLog, NewMessage, Row, Tail};
+use rookery_storage::{AccountState, DataUpdate, DataWritten, RosterUpdate, Store, StoreError};
+use tokio::sync::RwLock;
 
+use super::HomeShard;
 use crate::account::{Change, PAGE, Stored};
 
 /// Everything that one account asks of the store at once.
 pub(super) struct Job {
     account: BareJid,
     roster: Option<RosterUpdate>,
-    append: Vec<Append>,
-    remove: Option<u64>,
-    read: Option<u64>,
+    append: Vec<NewMessage>,
+    read: Option<Reading>,
     data: Vec<DataUpdate>,
     ask: Option<BoxFuture<'static, Outcome>>,
+}
+
+/// Rows that are owed are to be read.
+struct Reading {
+    /// Those after this one.
+    after: Option<RowId>,
 }
 
 /// The store's answers to one job.
@@ -30,8 +37,7 @@ pub(crate) struct Answers {
     roster: Option<Result<bool, StoreError>>,
     /// In order; consumed from the front.
     appended: Option<Result<std::vec::IntoIter<Appended>, StoreError>>,
-    removed: Option<Result<(), StoreError>>,
-    page: Option<Result<Vec<Queued>, StoreError>>,
+    page: Option<Result<Vec<Row>, StoreError>>,
     /// In order.
     data: VecDeque<Result<DataWritten, StoreError>>,
     outcome: Option<Outcome>,
@@ -47,7 +53,6 @@ impl Job {
             account,
             roster: None,
             append: Vec::new(),
-            remove: None,
             read: None,
             data: Vec::new(),
             ask: None,
@@ -59,23 +64,20 @@ impl Job {
     pub(super) fn add(&mut self, change: &mut Change) {
         match change {
             Change::Roster(update) => self.roster = Some(update.clone()),
-            Change::Append(message) => self.append(message.clone()),
-            Change::Remove(up_to) => self.remove = self.remove.max(Some(*up_to)),
-            Change::Read(after) => self.read = Some(*after),
+            Change::Append(append) => self.append.push(append.to_message(&self.account)),
+            Change::Read(after) => self.read = Some(Reading { after: *after }),
             Change::Data(update) => self.data.push(update.clone()),
             Change::Ask(asking) => self.ask = asking.outcome.take(),
         }
     }
 
-    fn append(&mut self, message: OfflineMessage) {
-        self.append.push(Append {
-            account: self.account.clone(),
-            message,
-        });
-    }
-
     /// Does it: first what is written, then what is read.
-    pub(super) async fn run(self, store: &dyn Store, offline_limit: OfflineLimit) -> Answers {
+    pub(super) async fn run(
+        self,
+        store: &dyn Store,
+        log: &dyn MessageLog,
+        confirming: &RwLock<()>,
+    ) -> Answers {
         let mut answers = Answers::default();
         if let Some(update) = self.roster {
             let updated = store.update_roster(update).await;
@@ -83,13 +85,11 @@ impl Job {
             answers.roster = Some(updated);
         }
         if !self.append.is_empty() {
-            let appended = store.append_offline(self.append, offline_limit).await;
-            let gone = |appended: &Vec<Appended>| appended.contains(&Appended::NoSuchAccount);
-            answers.uncertain |= appended.as_ref().map_or(true, gone);
+            let appended = log.append(self.append).await;
+            let fenced = |row: &Appended| matches!(row, Appended::Fenced { .. });
+            let is_fenced = |rows: &Vec<Appended>| rows.iter().any(fenced);
+            answers.uncertain |= appended.as_ref().map_or(true, is_fenced);
             answers.appended = Some(appended.map(Vec::into_iter));
-        }
-        if let Some(up_to) = self.remove {
-            answers.removed = Some(store.remove_offline(&self.account, up_to).await);
         }
         for update in self.data {
             answers.data.push_back(store.update_data(update).await);
@@ -97,8 +97,9 @@ impl Job {
         if let Some(ask) = self.ask {
             answers.outcome = Some(ask.await);
         }
-        if let Some(after) = self.read {
-            answers.page = Some(store.read_offline(&self.account, after, PAGE).await);
+        if let Some(Reading { after }) = self.read {
+            drop(confirming.write().await);
+            answers.page = Some(log.read_owed(&self.account, after, PAGE).await);
         }
         answers
     }
@@ -107,6 +108,14 @@ impl Job {
 // === impl Answers ===
 
 impl Answers {
+    /// Whatever was asked, nothing is known of it.
+    pub(super) fn none() -> Self {
+        Self {
+            uncertain: true,
+            ..Self::default()
+        }
+    }
+
     /// The answer to a change, asked in the order of the changes. What was not done has failed.
     pub(super) fn next(&mut self, change: &Change) -> Stored {
         match change {
@@ -117,14 +126,9 @@ impl Answers {
             },
             Change::Append(_) => match self.appended.as_mut() {
                 Some(Ok(appended)) => match appended.next() {
-                    Some(Appended::At(_)) => Stored::Done,
-                    Some(Appended::QueueFull | Appended::NoSuchAccount) => Stored::Refused,
-                    None => Stored::Failed,
+                    Some(Appended::At(row) | Appended::Repeat(row)) => Stored::At(row),
+                    Some(Appended::Fenced { .. }) | None => Stored::Failed,
                 },
-                Some(Err(_)) | None => Stored::Failed,
-            },
-            Change::Remove(_) => match self.removed {
-                Some(Ok(())) => Stored::Done,
                 Some(Err(_)) | None => Stored::Failed,
             },
             Change::Data(_) => match self.data.pop_front() {
@@ -142,6 +146,41 @@ impl Answers {
             },
         }
     }
+}
+
+// === impl HomeShard ===
+
+impl HomeShard {
+    /// Has the log forget what an account was owed. Nothing waits for it but who reads what is owed.
+    pub(super) fn confirm(&self, account: &BareJid, rows: Vec<RowId>) {
+        let Some(slot) = self.slots.get(account.as_str()) else {
+            return;
+        };
+        let confirming = Arc::clone(&slot.confirming).try_read_owned();
+        let (log, account) = (Arc::clone(&self.log), account.clone());
+        let task = async move {
+            if let Err(error) = log.confirm(&account, rows).await {
+                tracing::warn!(%account, %error, "messages will be handed over again: they were not confirmed");
+            }
+            drop(confirming);
+        };
+        if self.scope.spawn("log-confirm", task).is_err() {
+            self.metrics.shared.exceeded(Limit::Tasks);
+        }
+    }
+}
+
+/// Reads an account, and the end of its log; `None` when there is no such account.
+pub(super) async fn read_account(
+    store: &dyn Store,
+    log: &dyn MessageLog,
+    account: &BareJid,
+    kinds: &[&'static str],
+) -> Result<Option<(AccountState, Tail)>, StoreError> {
+    let Some(state) = store.load_account(account, kinds).await? else {
+        return Ok(None);
+    };
+    Ok(Some((state, log.tail(account).await?)))
 }
 
 impl fmt::Debug for Job {

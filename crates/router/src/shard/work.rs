@@ -2,21 +2,27 @@
 
 use std::collections::hash_map::Entry;
 use std::sync::Arc;
+use std::time::Duration;
 
 use rookery_delivery::{Limit, Permit};
 use rookery_stanza::{BareJid, Condition};
+use rookery_storage::message_log::Tail;
 use rookery_storage::{AccountState, StoreError};
+use tokio::time::timeout;
 
 use super::failure::contained;
 use super::message::{Loaded, Written};
 use super::slot::{Busy, Held, Slot};
-use super::store::{Answers, Job};
+use super::store::{Answers, Job, read_account};
 use super::{HomeShard, Todo};
 use crate::account::{Effect, Input, Scene, Step};
 use crate::metrics::{Outcome, Queue};
 
 /// Inputs that may be handled together while their writes wait.
 const BATCH: usize = 256;
+
+/// How long the store may take. Whatever waits for it then goes back to its sender with an error.
+const STORE_TIME: Duration = Duration::from_secs(30);
 
 impl HomeShard {
     /// Something happens to an account: it is handled now, or waits while the store works for the account.
@@ -32,7 +38,7 @@ impl HomeShard {
             Entry::Vacant(_) if !input.concerns_absent() => return self.neglect(input),
             Entry::Vacant(entry) => {
                 let account = entry.key().clone();
-                let mut slot = Box::new(Slot::new(account.clone()));
+                let mut slot = Box::new(Slot::new(account.clone(), self.numbers.next()));
                 slot.waiting.push_back((input, permit));
                 entry.insert(slot);
                 self.make_room();
@@ -138,11 +144,12 @@ impl HomeShard {
             job.add(&mut write.change);
         }
         slot.busy = Some(Busy::Writing(held));
-        let (store, shards) = (Arc::clone(&self.store), Arc::clone(&self.shards));
-        let (index, limit) = (self.index, self.rules.config.offline_limit());
-        let asked = account.clone();
+        let (store, log) = (Arc::clone(&self.store), Arc::clone(&self.log));
+        let (index, shards) = (self.index, Arc::clone(&self.shards));
+        let (asked, confirming) = (account.clone(), Arc::clone(&slot.confirming));
         let task = async move {
-            let answers = job.run(&*store, limit).await;
+            let answers = timeout(STORE_TIME, job.run(&*store, &*log, &confirming)).await;
+            let answers = answers.unwrap_or_else(|_| Answers::none());
             shards
                 .tell(
                     index,
@@ -157,7 +164,7 @@ impl HomeShard {
             self.metrics.shared.exceeded(Limit::Tasks);
             let written = Written {
                 account: account.clone(),
-                answers: Answers::default(),
+                answers: Answers::none(),
             };
             self.todo.push_back(Todo::Written(written));
         }
@@ -207,11 +214,11 @@ impl HomeShard {
             return;
         };
         slot.busy = Some(Busy::Loading);
-        let (store, shards) = (Arc::clone(&self.store), Arc::clone(&self.shards));
-        let (index, asked) = (self.index, account.clone());
-        let features = self.rules.features.clone();
+        let (store, log) = (Arc::clone(&self.store), Arc::clone(&self.log));
+        let (index, shards) = (self.index, Arc::clone(&self.shards));
+        let (features, asked) = (self.rules.features.clone(), account.clone());
         let task = async move {
-            let state = store.load_account(&asked, features.data_kinds()).await;
+            let state = read_account(&*store, &*log, &asked, features.data_kinds()).await;
             shards
                 .tell(
                     index,
@@ -239,10 +246,10 @@ impl HomeShard {
             return;
         };
         slot.busy = None;
-        let kept = |state: Option<AccountState>| match state {
-            Some(state) => {
+        let kept = |read: Option<(AccountState, Tail)>| match read {
+            Some((state, tail)) => {
                 let kept = self.rules.features.keep(&state.data)?;
-                Ok(Some((state, kept)))
+                Ok(Some((state, kept, tail)))
             }
             None => Ok(None),
         };
@@ -292,7 +299,7 @@ impl HomeShard {
             let failed = step
                 .writes
                 .into_iter()
-                .flat_map(|(write, after)| write.failed.0.into_iter().chain(after.0));
+                .flat_map(|(write, after)| write.into_failed().0.into_iter().chain(after.0));
             for effect in step.effects.0.into_iter().chain(failed) {
                 self.perform(account, effect, permit.as_ref());
             }
@@ -307,9 +314,12 @@ impl HomeShard {
                 if let rookery_stanza::Kind::Message(_) = stanza.kind {
                     self.metrics.accept();
                 }
-                self.bounce(&stanza.with_from(session.jid), &error(), permit);
+                // Not through the queue of the account, which is full.
+                let (account, stanza) = (session.jid.bare(), stanza.with_from(session.jid));
+                let returned = Effect::Return(session.id, stanza, Box::new(error()));
+                self.perform(&account, returned, permit);
             }
-            Input::Received(stanza) => self.bounce(&stanza, &error(), permit),
+            Input::Received(stanza, _) => self.bounce(&stanza, &error(), permit),
             Input::Bind(bind) => self.bound(None, bind.session, Err(Box::new(error()))),
             _ => {}
         }
@@ -317,7 +327,7 @@ impl HomeShard {
 
     /// Drops an input that means nothing to an account without sessions (RFC 6121 §8.5.2.2).
     fn neglect(&mut self, input: Input) {
-        if let Input::Received(stanza) = input {
+        if let Input::Received(stanza, _) = input {
             self.send(Effect::Settled(stanza.kind, Outcome::Dropped), None);
         }
     }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use rookery_admin::{Client, Operations, Request, Response};
-use rookery_storage_embedded::{EmbeddedStore, OpenError};
+use rookery_storage_embedded::{EmbeddedLog, EmbeddedStore, LogConfig, OpenError};
 use rookery_telemetry::Registry;
 use tokio::runtime::Runtime;
 
@@ -26,6 +26,7 @@ pub(super) struct Opened {
     runtime: Runtime,
     operations: Operations,
     store: Arc<EmbeddedStore>,
+    log: Arc<EmbeddedLog>,
 }
 
 // === impl Door ===
@@ -68,10 +69,12 @@ impl Opened {
         let directory = run::DataDirectory::prepare(&config.data_dir)?;
         let registry = Registry::new();
         let store = EmbeddedStore::open(&directory.store(), &config.store.embedded, &registry)?;
+        let log = EmbeddedLog::open(&directory.messages()?, &LogConfig::default(), &registry)?;
         let accounts = run::Accounts {
             config: &config,
             hosts: &run::hosts(&config),
             store: store.clone(),
+            log: log.clone(),
             runtime: runtime.handle(),
             registry: &registry,
             secret: directory.secret()?,
@@ -81,6 +84,7 @@ impl Opened {
             runtime,
             operations,
             store,
+            log,
         })
     }
 
@@ -92,6 +96,9 @@ impl Opened {
 
 impl Drop for Opened {
     fn drop(&mut self) {
-        self.runtime.block_on(self.store.close());
+        self.runtime.block_on(async {
+            self.log.close().await;
+            self.store.close().await;
+        });
     }
 }

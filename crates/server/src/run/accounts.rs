@@ -7,7 +7,7 @@ use rookery_auth::{Authenticator, Services};
 use rookery_extension::{ContactKind, Contacts, Host, Hosts};
 use rookery_lifecycle::{Clock, TaskScope};
 use rookery_stanza::BareJid;
-use rookery_storage_embedded::EmbeddedStore;
+use rookery_storage_embedded::{EmbeddedLog, EmbeddedStore};
 use rookery_telemetry::Registry;
 use tokio::runtime::Handle;
 
@@ -22,6 +22,8 @@ pub struct Accounts<'a> {
     pub hosts: &'a Hosts,
     /// The store.
     pub store: Arc<EmbeddedStore>,
+    /// The message log.
+    pub log: Arc<EmbeddedLog>,
     /// Whose blocking threads hash passwords.
     pub runtime: &'a Handle,
     /// Where metrics are registered.
@@ -63,6 +65,7 @@ impl Accounts<'_> {
         let hashing = authenticator.hashing().clone();
         let store = self.store.clone();
         rookery_auth::Accounts::new(&self.config.auth, self.names(), store, hashing)
+            .with_log(self.log.clone())
     }
 
     fn names(&self) -> Vec<String> {

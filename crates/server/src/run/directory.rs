@@ -44,6 +44,19 @@ impl DataDirectory {
         self.path.join("rookery.sqlite")
     }
 
+    /// The directory of the message log, made if it is not there.
+    ///
+    /// # Errors
+    /// When it cannot be made.
+    pub fn messages(&self) -> Result<PathBuf, StartError> {
+        let path = self.path.join("messages");
+        let made = DirBuilder::new().recursive(true).mode(0o700).create(&path);
+        match made {
+            Ok(()) => Ok(path),
+            Err(source) => Err(StartError::Directory { path, source }),
+        }
+    }
+
     /// The directory of the development certificate.
     pub(crate) fn tls(&self) -> PathBuf {
         self.path.join("tls")

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rookery_lifecycle::{Clock, TaskScope};
-use rookery_storage_embedded::EmbeddedStore;
+use rookery_storage_embedded::{EmbeddedLog, EmbeddedStore};
 use rookery_tls::CertificateStore;
 use rookery_web::{Gate, Health};
 use tokio::time::Instant;
@@ -26,6 +26,7 @@ struct Trouble {
 /// Starts the watch.
 pub(super) fn watch(
     store: Arc<EmbeddedStore>,
+    log: Arc<EmbeddedLog>,
     certificates: Arc<CertificateStore>,
     health: Health,
     clock: Clock,
@@ -36,7 +37,8 @@ pub(super) fn watch(
         let mut trouble = Trouble::default();
         loop {
             tokio::time::sleep(PERIOD).await;
-            let open = trouble.is_bearable(store.health().is_ok(), clock.now());
+            let well = store.health().and_then(|()| log.health()).is_ok();
+            let open = trouble.is_bearable(well, clock.now());
             health.set(Gate::Store, open);
             look_at_certificates(&certificates, &health, &clock);
         }

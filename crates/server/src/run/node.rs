@@ -13,7 +13,7 @@ use rookery_extension::{Features, Hosts};
 use rookery_lifecycle::{Clock, Drain, DrainSignal, TaskScope};
 use rookery_router::Router;
 use rookery_stanza::BareJid;
-use rookery_storage_embedded::EmbeddedStore;
+use rookery_storage_embedded::{EmbeddedLog, EmbeddedStore, LogConfig};
 use rookery_telemetry::Registry;
 use rookery_tls::CertificateStore;
 use rookery_web::{Gate, Health, Heartbeats, Ops, Phase, State};
@@ -49,6 +49,7 @@ pub(super) struct Node {
     drain: Drain,
     arbiters: Arbiters,
     store: Arc<EmbeddedStore>,
+    log: Arc<EmbeddedLog>,
     certificates: Arc<CertificateStore>,
     router: Router,
     operations: Operations,
@@ -111,12 +112,13 @@ impl Node {
         let certificates = ground.certificates()?;
         watch.lap(Phase::Certificate);
         let store = ground.store().await?;
+        let log = ground.log().await?;
         watch.lap(Phase::Store);
         let arbiters = ground.threads()?;
-        let accounts = ground.accounts(store.clone())?;
+        let accounts = ground.accounts(store.clone(), log.clone())?;
         let authenticator = accounts.authenticator();
         let features = ground.features(store.clone(), accounts.accounts(&authenticator))?;
-        let router = ground.router(features.clone(), store.clone(), &arbiters);
+        let router = ground.router(features.clone(), (store.clone(), log.clone()), &arbiters);
         watch.lap(Phase::Runtime);
         let sessions: Arc<dyn Sessions> = Arc::new(SessionsOf(router.clone()));
         let operations = accounts.operations(&authenticator, Some(sessions));
@@ -125,12 +127,13 @@ impl Node {
         ground.administrators(operations.clone())?;
         let ops = Some(ground.operators()?);
         watch.lap(Phase::Listeners);
-        ground.serve(&store, &certificates, &listening)?;
+        ground.serve((&store, &log), &certificates, &listening)?;
         let node = Self {
             ground,
             drain,
             arbiters,
             store,
+            log,
             certificates,
             router,
             operations,
@@ -206,6 +209,7 @@ impl Node {
         if let Err(error) = control.spawn_blocking(move || arbiters.stop()).await {
             tracing::error!(%error, "waiting for the arbiters failed");
         }
+        self.log.close().await;
         self.store.close().await;
         health.enter(State::Stopped);
         if let Some(ops) = self.ops.take() {
@@ -298,9 +302,17 @@ impl Ground {
         let registry = self.registry.clone();
         let open = move || EmbeddedStore::open(&path, &config, &registry);
         let opened = self.control.spawn_blocking(open).await;
-        let store = opened.map_err(|error| StartError::Threads(error.into()))??;
+        Ok(opened.map_err(|error| StartError::Threads(error.into()))??)
+    }
+
+    /// The message log, beside the store.
+    async fn log(&self) -> Result<Arc<EmbeddedLog>, StartError> {
+        let (path, registry) = (self.directory.messages()?, self.registry.clone());
+        let open = move || EmbeddedLog::open(&path, &LogConfig::default(), &registry);
+        let opened = self.control.spawn_blocking(open).await;
+        let log = opened.map_err(|error| StartError::Threads(error.into()))??;
         self.health.set(Gate::Store, true);
-        Ok(store)
+        Ok(log)
     }
 
     /// The arbiters, and what shows that they and the control runtime live.
@@ -330,13 +342,19 @@ impl Ground {
         features(&self.config, &parts)
     }
 
-    fn router(&self, features: Features, store: Arc<EmbeddedStore>, arbiters: &Arbiters) -> Router {
+    fn router(
+        &self,
+        features: Features,
+        (store, log): (Arc<EmbeddedStore>, Arc<EmbeddedLog>),
+        arbiters: &Arbiters,
+    ) -> Router {
         let parts = rookery_router::Parts {
             config: self.config.router.clone(),
             hosts: self.hosts.clone(),
             domains: Arc::new(rookery_delivery::NoDomains),
             features,
             store,
+            log,
             scope: self.scopes.accounts.clone(),
             clock: self.clock.clone(),
             registry: self.registry.clone(),
@@ -344,11 +362,16 @@ impl Ground {
         Router::start(parts, &arbiters.handles())
     }
 
-    fn accounts(&self, store: Arc<EmbeddedStore>) -> Result<Accounts<'_>, StartError> {
+    fn accounts(
+        &self,
+        store: Arc<EmbeddedStore>,
+        log: Arc<EmbeddedLog>,
+    ) -> Result<Accounts<'_>, StartError> {
         Ok(Accounts {
             config: &self.config,
             hosts: &self.hosts,
             store,
+            log,
             runtime: &self.control,
             registry: &self.registry,
             secret: self.directory.secret()?,
@@ -419,7 +442,7 @@ impl Ground {
     /// Opens the last gates: everything is there.
     fn serve(
         &self,
-        store: &Arc<EmbeddedStore>,
+        (store, log): (&Arc<EmbeddedStore>, &Arc<EmbeddedLog>),
         certificates: &Arc<CertificateStore>,
         clients: &Listening,
     ) -> Result<(), StartError> {
@@ -428,6 +451,7 @@ impl Ground {
         let (health, clock) = (self.health.clone(), self.clock.clone());
         gates::watch(
             store.clone(),
+            log.clone(),
             certificates.clone(),
             health,
             clock,

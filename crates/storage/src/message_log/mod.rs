@@ -15,6 +15,8 @@ pub use query::{End, Filter, Page, PageQuery, Paged, Retention, Span, Trimmed};
 pub use rookery_stanza::{NotARowId, RowId};
 pub use row::{Appended, Header, IngressId, NewMessage, NewRow, Origin, Purpose, Row};
 
+use std::fmt;
+
 use async_trait::async_trait;
 use bytes::Bytes;
 use rookery_stanza::BareJid;
@@ -55,7 +57,7 @@ pub struct Tail {
 /// Appends of one caller take effect in the order in which their futures are first polled, and what was appended is
 /// seen by every read that begins after the answer.
 #[async_trait]
-pub trait MessageLog: Send + Sync {
+pub trait MessageLog: Send + Sync + fmt::Debug {
     /// Makes the caller the home of the account: from now on only appends of this epoch are taken. The answer is
     /// durable, and as of the moment when the epoch changed. A log that was never opened has the epoch 0.
     async fn open(&self, account: &BareJid, epoch: u64) -> Result<Opened, StoreError>;

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
 use rookery_delivery::{Delivery, Refusal};
-use rookery_stanza::{Kind, RowId};
+use rookery_stanza::Kind;
 
 use super::super::Account;
 use super::super::roster::{has_from, has_to};
@@ -230,12 +230,9 @@ impl Play {
             }
             Move::Read(client) => {
                 let deliveries = self.read(&client);
-                if let Some(position) = deliveries
-                    .iter()
-                    .filter_map(|d| d.custody.row().map(RowId::order))
-                    .next_back()
-                {
-                    self.world.confirm(&client, position);
+                let rows: Vec<_> = deliveries.iter().filter_map(|d| d.custody.row()).collect();
+                if !rows.is_empty() {
+                    self.world.confirm(&client, rows);
                 }
             }
             Move::Refuse(client) if world.is_connected(&client) => {

@@ -8,11 +8,12 @@ use rookery_extension::{
     Addressee, Answer, Feature, Features, Host, Hosts, IqContext, IqHandler, IqMethod, IqRequest,
     Registry, Relation, Scope, Spec,
 };
-use rookery_stanza::{BareJid, Condition, Jid, Kind, Stanza, StanzaError, ns};
+use rookery_stanza::{BareJid, Condition, Jid, Kind, RowId, Stanza, StanzaError, ns};
 use rookery_storage::memory::MemoryStore;
+use rookery_storage::message_log::{Appended, IngressId, MemoryLog, MessageLog, Row};
 use rookery_storage::{
-    AccountStore, Append, Appended, Credentials, DataStore, DataUpdate, DataWritten, OfflineStore,
-    RosterStore, ScramKeys, StoreError,
+    AccountStore, Credentials, DataStore, DataUpdate, DataWritten, RosterStore, ScramKeys,
+    StoreError,
 };
 use rookery_xml::{Element, Limits, StreamNamespaces};
 
@@ -40,6 +41,7 @@ struct Client {
 pub(super) struct World {
     pub(super) rules: Rules,
     pub(super) store: MemoryStore,
+    pub(super) log: MemoryLog,
     pub(super) ledger: Ledger,
     pub(super) accounts: BTreeMap<BareJid, Account>,
     clients: BTreeMap<Jid, Client>,
@@ -50,6 +52,7 @@ pub(super) struct World {
     todo: VecDeque<(BareJid, Input)>,
     failing: bool,
     sessions: u64,
+    homes: u64,
     /// How often kept messages were asked for.
     pub(super) reads: usize,
     pub(super) now: u64,
@@ -172,6 +175,7 @@ impl World {
                 features: features([]),
             },
             store,
+            log: MemoryLog::new(),
             ledger: Ledger::default(),
             accounts: BTreeMap::new(),
             clients: BTreeMap::new(),
@@ -180,6 +184,7 @@ impl World {
             todo: VecDeque::new(),
             failing: false,
             sessions: 0,
+            homes: 0,
             reads: 0,
             now: 1_000_000,
         }
@@ -226,6 +231,27 @@ impl World {
         );
         self.send(client, "<presence/>");
         self.forget();
+    }
+
+    /// Binds `client` and becomes available.
+    pub(super) fn login_and_keep(&mut self, client: &str) {
+        self.connect(client);
+        self.send(client, "<presence/>");
+    }
+
+    /// The client gets what is pushed about a topic.
+    pub(super) fn follow(&mut self, client: &str, topic: &'static str) {
+        let client = jid(client);
+        let account = self.accounts.get_mut(&client.bare()).unwrap();
+        let session = account.sessions.at_mut(&client).unwrap();
+        session.dialogue().follow(topic);
+    }
+
+    /// The home of the account is lost, with all of its sessions.
+    pub(super) fn crash(&mut self, account: &str) {
+        self.accounts.remove(&bare(account));
+        self.clients
+            .retain(|client, _| client.bare().as_str() != account);
     }
 
     /// Both accounts subscribe to each other; everybody forgets what that brought.
@@ -287,11 +313,18 @@ impl World {
         );
     }
 
-    /// The client confirms everything that it has.
-    pub(super) fn confirm(&mut self, client: &str, position: u64) {
+    /// The client has these rows.
+    pub(super) fn confirm(&mut self, client: &str, rows: Vec<RowId>) {
         let client = jid(client);
         let session = SessionId(self.clients[&client].session);
-        self.input(&client.bare(), Input::Confirmed { session, position });
+        self.input(&client.bare(), Input::Confirmed { session, rows });
+    }
+
+    /// The rows that an account is owed.
+    pub(super) fn owed(&self, account: &str) -> Vec<Row> {
+        let account = bare(account);
+        let owed = self.log.read_owed(&account, None, 10_000);
+        owed.now_or_never().unwrap().unwrap()
     }
 
     /// From now on the client's session refuses what it is handed.
@@ -299,12 +332,16 @@ impl World {
         self.clients.get_mut(&jid(client)).unwrap().refuses = Some(why);
     }
 
-    /// What the client received since the last time, as text.
+    /// What the client received since the last time, as text, without the ids of rows.
     pub(super) fn received(&mut self, client: &str) -> Vec<String> {
-        self.deliveries(client)
-            .iter()
-            .map(|delivery| write(&delivery.stanza))
-            .collect()
+        let deliveries = self.deliveries(client).into_iter();
+        let without_id = deliveries.map(|mut delivery| {
+            delivery
+                .stanza
+                .retain(|name| !name.is("stanza-id", ns::STANZA_ID));
+            write(&delivery.stanza)
+        });
+        without_id.collect()
     }
 
     /// What the client received since the last time.
@@ -329,8 +366,9 @@ impl World {
     /// From now on the store fails, or works again.
     pub(super) fn fail_store(&mut self, fails: bool) {
         self.failing = fails;
-        self.store
-            .fail(fails.then(|| StoreError::Unavailable("test".to_owned())));
+        let failure = fails.then(|| StoreError::Unavailable("test".to_owned()));
+        self.log.fail(failure.clone());
+        self.store.fail(failure);
     }
 
     /// The account is let go, as a shard lets idle ones go.
@@ -353,7 +391,7 @@ impl World {
     fn handle(&mut self, jid: &BareJid, input: Input) {
         if !self.accounts.contains_key(jid) {
             if !input.concerns_absent() {
-                if let Input::Received(stanza) = input {
+                if let Input::Received(stanza, _) = input {
                     self.settle(stanza.kind, Outcome::Dropped);
                 }
                 return;
@@ -363,10 +401,12 @@ impl World {
             let Ok(state) = loaded else {
                 return self.refuse_input(input);
             };
-            let mut account = Account::new(jid.clone());
+            self.homes += 1;
+            let mut account = Account::new(jid.clone(), self.homes);
+            let tail = self.log.tail(jid).now_or_never().unwrap().unwrap();
             account.load(state.map(|state| {
                 let kept = self.rules.features.keep(&state.data).unwrap();
-                (state, kept)
+                (state, kept, tail)
             }));
             self.accounts.insert(jid.clone(), account);
         }
@@ -387,7 +427,7 @@ impl World {
     fn refuse_input(&mut self, input: Input) {
         let (mut stanza, sent) = match input {
             Input::Sent { session, stanza } => (stanza.with_from(session.jid), true),
-            Input::Received(stanza) => (stanza, false),
+            Input::Received(stanza, _) => (stanza, false),
             Input::Bind(bind) => {
                 let error = Condition::ResourceConstraint.into();
                 self.bound.insert(bind.session.0, Err(error));
@@ -422,7 +462,6 @@ impl World {
     }
 
     fn ask(&mut self, account: &BareJid, change: &mut Change) -> Stored {
-        let limit = self.rules.config.offline_limit();
         match change {
             Change::Ask(asking) => match asking.outcome.take().unwrap().now_or_never() {
                 Some(outcome) => Stored::Outcome(Box::new(outcome)),
@@ -441,38 +480,22 @@ impl World {
                     Err(_) => Stored::Failed,
                 }
             }
-            Change::Append(message) => {
-                let append = Append {
-                    account: account.clone(),
-                    message: message.clone(),
-                };
-                let answer = self.store.append_offline(vec![append], limit);
+            Change::Append(append) => {
+                let answer = self.log.append(vec![append.to_message(account)]);
                 match answer.now_or_never().unwrap().as_deref() {
-                    Ok([Appended::At(_)]) => Stored::Done,
-                    Ok(_) => Stored::Refused,
-                    Err(_) => Stored::Failed,
+                    Ok([Appended::At(row) | Appended::Repeat(row)]) => Stored::At(*row),
+                    _ => Stored::Failed,
                 }
             }
             Change::Read(after) => {
                 self.reads += 1;
                 match self
-                    .store
-                    .read_offline(account, *after, PAGE)
+                    .log
+                    .read_owed(account, *after, PAGE)
                     .now_or_never()
                     .unwrap()
                 {
                     Ok(page) => Stored::Page(page),
-                    Err(_) => Stored::Failed,
-                }
-            }
-            Change::Remove(up_to) => {
-                match self
-                    .store
-                    .remove_offline(account, *up_to)
-                    .now_or_never()
-                    .unwrap()
-                {
-                    Ok(()) => Stored::Done,
                     Err(_) => Stored::Failed,
                 }
             }
@@ -490,14 +513,15 @@ impl World {
     fn perform(&mut self, account: &BareJid, effect: Effect) {
         match effect {
             Effect::Deliver(session, delivery) => self.deliver(account, session, delivery),
-            Effect::Route(stanza) => {
-                let to = stanza.to.as_ref().unwrap().bare();
-                self.todo.push_back((to, Input::Received(stanza)));
-            }
+            Effect::Route(stanza) => self.route(stanza, None),
+            Effect::PassOn(stanza, ingress) => self.route(stanza, Some(ingress)),
+            // What cannot be confirmed is handed over once more.
+            Effect::Confirm(rows) => drop(self.log.confirm(account, rows).now_or_never().unwrap()),
             Effect::FanOut { stanza, to } => {
                 for to in to {
                     let stanza = stanza.clone().with_to(to.clone());
-                    self.todo.push_back((to.bare(), Input::Received(stanza)));
+                    self.todo
+                        .push_back((to.bare(), Input::Received(stanza, None)));
                 }
             }
             Effect::Probe { from, to } => {
@@ -542,6 +566,11 @@ impl World {
         }
     }
 
+    fn route(&mut self, stanza: Stanza, ingress: Option<IngressId>) {
+        let to = stanza.to.as_ref().unwrap().bare();
+        self.todo.push_back((to, Input::Received(stanza, ingress)));
+    }
+
     fn deliver(&mut self, account: &BareJid, session: SessionId, delivery: Delivery) {
         let client = self
             .clients
@@ -566,8 +595,7 @@ impl World {
 
     fn bounce(&mut self, stanza: &Stanza, error: &StanzaError) {
         if let Some(reply) = self.error_reply(stanza, error) {
-            let to = reply.to.as_ref().unwrap().bare();
-            self.todo.push_back((to, Input::Received(reply)));
+            self.route(reply, None);
         }
     }
 

@@ -9,10 +9,36 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use rookery_delivery::{Close, Credit, Homes, Overloaded};
-use rookery_storage::{Append, OfflineLimit, OfflineMessage, OfflineStore, StoreError};
+use rookery_stanza::BareJid;
+use rookery_storage::StoreError;
+use rookery_storage::message_log::{IngressId, MessageLog, NewMessage, NewRow, Purpose};
 
 use crate::config::Config;
 use net::{Net, ONE, parse, run, taken};
+
+/// A message that an account is owed.
+fn kept(account: &BareJid, xml: &str) -> NewMessage {
+    NewMessage {
+        ingress: IngressId {
+            session: 1,
+            count: 1,
+        },
+        received: 0,
+        origin: None,
+        payload: xml.to_owned().into(),
+        rows: vec![NewRow {
+            account: account.clone(),
+            epoch: 0,
+            with: account.to_jid(),
+            purpose: Purpose::Delivery(vec![]),
+        }],
+    }
+}
+
+/// A message that its recipient is owed, and that is in no archive.
+fn note(to: &str, number: usize) -> String {
+    format!("<message to='{to}'><note xmlns='test'><body>{number}</body></note></message>")
+}
 
 fn chat(to: &str, body: usize) -> String {
     format!("<message to='{to}' type='chat'><body>{body}</body></message>")
@@ -107,7 +133,7 @@ fn what_waits_for_one_account_is_bounded_and_the_rest_is_answered() {
         let away = net.account(1, 0);
         net.store.close();
         for body in 0..10 {
-            net.submit(&romeo, &[&chat(away.as_str(), body)]);
+            net.submit(&romeo, &[&note(away.as_str(), body)]);
         }
         for _ in 0..7 {
             let error = romeo.next().await;
@@ -118,7 +144,7 @@ fn what_waits_for_one_account_is_bounded_and_the_rest_is_answered() {
         }
         net.store.open();
         net.is_settled().await;
-        assert_eq!(net.store.kept(&away).await, 3);
+        assert_eq!(net.owed(&away).await, 3);
     });
 }
 
@@ -135,18 +161,18 @@ fn the_bytes_that_wait_for_one_account_are_bounded_and_one_stanza_may_always_wai
         net.store.close();
         let large = |to: &str| {
             let body = "x".repeat(2000);
-            format!("<message to='{to}' type='chat'><body>{body}</body></message>")
+            format!("<message to='{to}'><note xmlns='test'>{body}</note></message>")
         };
         for _ in 0..3 {
             net.submit(&romeo, &[&large(away.as_str())]);
         }
-        net.submit(&romeo, &[&chat(away.as_str(), 1)]);
+        net.submit(&romeo, &[&note(away.as_str(), 1)]);
         for _ in 0..3 {
             assert!(romeo.next().await.contains("<resource-constraint "));
         }
         net.store.open();
         net.is_settled().await;
-        assert_eq!(net.store.kept(&away).await, 1);
+        assert_eq!(net.owed(&away).await, 1);
     });
 }
 
@@ -165,7 +191,7 @@ fn a_store_that_fails_is_told_to_senders_and_to_clients_that_bind() {
         net.store.memory.fail(None);
         net.submit(&romeo, &[&chat(away.as_str(), 2)]);
         net.is_settled().await;
-        assert_eq!(net.store.kept(&away).await, 1, "it is asked again");
+        assert_eq!(net.owed(&away).await, 1, "it is asked again");
     });
 }
 
@@ -178,20 +204,14 @@ fn a_message_that_the_store_kept_although_it_failed_is_found_by_the_next_client_
         let mut juliet = net.connect(&net.account(1, 0), "balcony").await;
         let account = juliet.key.jid.bare();
         let failure = StoreError::Unavailable("test".to_owned());
-        net.store.memory.fail(Some(failure));
-        net.submit(&romeo, &[&chat(account.as_str(), 1)]);
+        net.log.fail(Some(failure));
+        net.submit(&romeo, &[&note(account.as_str(), 1)]);
         assert!(romeo.next().await.contains("<resource-constraint "));
-        net.store.memory.fail(None);
-        let message = OfflineMessage {
-            received: 0,
-            xml: chat(account.as_str(), 1).into_bytes(),
-        };
-        let append = Append { account, message };
+        net.log.fail(None);
         let appended = net
-            .store
-            .append_offline(vec![append], OfflineLimit::NONE)
-            .await;
-        appended.unwrap();
+            .log
+            .append(vec![kept(&account, &note(account.as_str(), 1))]);
+        appended.await.unwrap();
         net.submit(&juliet, &["<presence/>"]);
         assert!(juliet.next().await.starts_with("<presence"));
         assert!(juliet.next().await.contains("<body>1</body>"));

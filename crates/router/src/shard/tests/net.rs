@@ -19,6 +19,7 @@ use rookery_extension::{
 };
 use rookery_lifecycle::{Clock, TaskScope};
 use rookery_stanza::{BareJid, Jid, Stanza, StanzaError, ns};
+use rookery_storage::message_log::{MemoryLog, MessageLog};
 use rookery_storage::{AccountStore, Credentials, ScramKeys};
 use rookery_telemetry::Registry as Metrics;
 use rookery_xml::{Element, Limits, StreamNamespaces};
@@ -52,6 +53,7 @@ pub(super) fn run(test: impl Future<Output = ()>) {
 pub(super) struct Net {
     pub(super) router: Router,
     pub(super) store: Arc<SlowStore>,
+    pub(super) log: Arc<MemoryLog>,
     pub(super) component: Arc<Component>,
     arbiters: [Arbiter; 2],
     sessions: AtomicU64,
@@ -155,6 +157,7 @@ impl Net {
     pub(super) async fn with_mailboxes(capacity: usize, config: Config) -> Self {
         let arbiters = [Arbiter::new(), Arbiter::new()];
         let store = Arc::new(SlowStore::new());
+        let log = Arc::new(MemoryLog::new());
         let later = Arc::new(Notify::new());
         let mut registry = Registry::new();
         registry.install(Box::new(Later(Arc::clone(&later))));
@@ -168,6 +171,7 @@ impl Net {
             domains: component.clone(),
             features: registry.freeze().unwrap(),
             store: store.clone(),
+            log: log.clone(),
             scope: TaskScope::new("test", Handle::current(), 1000),
             clock: Clock::system(),
             registry: Metrics::new(),
@@ -177,6 +181,7 @@ impl Net {
         let net = Self {
             router,
             store,
+            log,
             component,
             arbiters,
             sessions: AtomicU64::new(0),
@@ -267,6 +272,11 @@ impl Net {
             receiver.recv().unwrap_err();
         });
         sender
+    }
+
+    /// How many messages an account is owed.
+    pub(super) async fn owed(&self, account: &BareJid) -> u64 {
+        self.log.tail(account).await.unwrap().owed
     }
 
     /// Lets one request be answered.

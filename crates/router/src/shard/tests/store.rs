@@ -10,7 +10,7 @@ use rookery_storage::{
 };
 use tokio::sync::watch;
 
-/// A store in memory whose rosters and messages wait while it is closed.
+/// A store in memory whose rosters and data wait while it is closed.
 #[derive(Debug)]
 pub(super) struct SlowStore {
     pub(super) memory: MemoryStore,
@@ -31,15 +31,6 @@ impl SlowStore {
 
     pub(super) fn open(&self) {
         self.open.send_replace(true);
-    }
-
-    /// How many messages are kept for an account.
-    pub(super) async fn kept(&self, account: &BareJid) -> usize {
-        self.memory
-            .read_offline(account, 0, 1000)
-            .await
-            .unwrap()
-            .len()
     }
 
     async fn opened(&self) {
@@ -66,6 +57,17 @@ impl AccountStore for SlowStore {
         credentials: Credentials,
     ) -> Result<bool, StoreError> {
         self.memory.set_credentials(account, credentials).await
+    }
+
+    async fn replace_credentials(
+        &self,
+        account: &BareJid,
+        before: Credentials,
+        after: Credentials,
+    ) -> Result<bool, StoreError> {
+        self.memory
+            .replace_credentials(account, before, after)
+            .await
     }
 
     async fn delete_account(&self, account: &BareJid) -> Result<bool, StoreError> {

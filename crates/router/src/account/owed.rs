@@ -1,0 +1,307 @@
+//! What the account is owed: rows of its log that no client has confirmed yet (XEP-0160; XEP-0198 §4).
+//!
+//! A row that some session was handed waits for that session, or for another that has it too. A row that no session has
+//! is left: when a resource takes messages (available, with a priority of at least 0), what is left is read page by page
+//! and handed to it; the next page is read when the client has the one before. Until the last page, a new message for
+//! that resource is only appended, and comes in its turn.
+
+use std::collections::VecDeque;
+
+use rookery_delivery::{Custody, Delivery, SessionId};
+use rookery_stanza::{RowId, Stanza, ns};
+use rookery_storage::OfflineLimit;
+use rookery_storage::message_log::{Row, Tail};
+
+use super::effect::{Change, Effect, Step, Write};
+use super::sessions::{Presence, Session};
+use super::{Account, Standing, durable};
+
+/// Rows read at once.
+pub(crate) const PAGE: usize = 64;
+
+/// Bytes handed over at once; a page that has more is read in several goes.
+const PAGE_BYTES: usize = 256 * 1024;
+
+/// Rows that a session was handed and has not confirmed, in the order of the log.
+#[derive(Debug, Default)]
+pub(super) struct Unconfirmed(VecDeque<RowId>);
+
+/// What is known of the rows that are owed and that no session has.
+#[derive(Debug, Default)]
+pub(super) struct Owed {
+    /// There may be some that the replay under way has passed, or there is none.
+    left: bool,
+    /// About how many there are.
+    rows: u64,
+    /// About how many bytes they have, as far as that is known: of those that were there before the account came into
+    /// memory it is not.
+    bytes: u64,
+    /// They are being handed over.
+    replay: Option<Replay>,
+}
+
+#[derive(Debug)]
+struct Replay {
+    /// To whom.
+    session: SessionId,
+    /// The last row that was read.
+    after: Option<RowId>,
+    /// There may be rows after it.
+    more: bool,
+}
+
+// === impl Unconfirmed ===
+
+impl Unconfirmed {
+    fn add(&mut self, row: RowId) {
+        // Mostly it is the last.
+        if self.0.back().is_none_or(|last| *last < row) {
+            self.0.push_back(row);
+        } else if let Err(at) = self.0.binary_search(&row) {
+            self.0.insert(at, row);
+        }
+    }
+
+    fn remove(&mut self, row: RowId) {
+        // Mostly it is the first.
+        if self.0.front() == Some(&row) {
+            self.0.pop_front();
+        } else if let Ok(at) = self.0.binary_search(&row) {
+            self.0.remove(at);
+        }
+    }
+
+    fn contains(&self, row: RowId) -> bool {
+        self.0.binary_search(&row).is_ok()
+    }
+
+    /// Whether one of them is `row` or before it.
+    fn reaches(&self, row: RowId) -> bool {
+        self.0.front().is_some_and(|first| *first <= row)
+    }
+}
+
+// === impl Owed ===
+
+impl Owed {
+    /// Notes what the end of the log says.
+    pub(super) fn found(&mut self, tail: Tail) {
+        self.left = tail.owed > 0;
+        self.rows = tail.owed;
+        if !self.left {
+            self.bytes = 0;
+        }
+    }
+
+    /// Whether rows that are left are still to be handed to this session.
+    pub(super) fn is_before(&self, session: SessionId) -> bool {
+        self.replay
+            .as_ref()
+            .is_some_and(|replay| replay.session == session && replay.more)
+    }
+
+    /// Whether a message of this size may be left as well.
+    pub(super) fn has_room(&self, size: usize, limit: OfflineLimit) -> bool {
+        let bytes = self.bytes.saturating_add(size as u64);
+        self.rows < limit.messages as u64 && bytes <= limit.bytes
+    }
+
+    /// One of this size will be left.
+    pub(super) fn expect(&mut self, size: usize) {
+        self.rows = self.rows.saturating_add(1);
+        self.bytes = self.bytes.saturating_add(size as u64);
+    }
+
+    /// One of this size is left no longer.
+    fn take(&mut self, size: usize) {
+        self.rows = self.rows.saturating_sub(1);
+        self.bytes = self.bytes.saturating_sub(size as u64);
+    }
+
+    /// No session has this row (any more).
+    pub(super) fn leave(&mut self, row: RowId) {
+        match &mut self.replay {
+            Some(replay) if replay.after < Some(row) => replay.more = true,
+            _ => self.left = true,
+        }
+    }
+
+    /// The session has ended, and gets nothing more.
+    pub(super) fn abandon(&mut self, session: SessionId) {
+        let is_its = |replay: &mut Replay| replay.session == session;
+        if self.replay.take_if(is_its).is_some() {
+            self.left = true;
+        }
+    }
+}
+
+// === impl Session ===
+
+impl Session {
+    /// Hands over a row that is owed, unless the session takes nothing more; whether it has it now.
+    pub(super) fn hand(&mut self, stanza: Stanza, row: RowId, step: &mut Step) -> bool {
+        if self.is_held() {
+            return false;
+        }
+        self.unconfirmed.add(row);
+        let delivery = Delivery {
+            stanza,
+            custody: Custody::Log(row),
+            since: None,
+        };
+        self.give(delivery, step.now());
+        true
+    }
+}
+
+impl Account {
+    /// Whether a session has this row, and may still confirm it.
+    fn is_handed(&self, row: RowId) -> bool {
+        self.sessions
+            .iter()
+            .any(|session| session.unconfirmed.contains(row))
+    }
+
+    /// A row that a session did not pass on to its client: another session has it, or it is left.
+    pub(super) fn not_confirmed(&mut self, row: RowId) {
+        if !self.is_handed(row) {
+            self.owed.leave(row);
+        }
+    }
+
+    /// A session that is gone will not confirm what it was handed.
+    pub(super) fn leave_all(&mut self, ended: &mut Session) {
+        self.owed.abandon(ended.key.id);
+        for row in std::mem::take(&mut ended.unconfirmed.0) {
+            if !self.is_handed(row) {
+                self.owed.leave(row);
+                self.owed.rows = self.owed.rows.saturating_add(1);
+            }
+        }
+    }
+
+    /// A client has these rows: nobody is owed them any more.
+    pub(super) fn confirmed(&mut self, session: SessionId, rows: Vec<RowId>, step: &mut Step) {
+        for another in self.sessions.iter_mut() {
+            for row in &rows {
+                another.unconfirmed.remove(*row);
+            }
+        }
+        step.now().push(Effect::Confirm(rows));
+        let is_replayed_to = |replay: &Replay| replay.session == session;
+        if self.owed.replay.as_ref().is_some_and(is_replayed_to) {
+            self.next_page(step);
+        }
+    }
+
+    /// Whether a client takes by itself what is left (XEP-0013 §2.2).
+    fn is_withheld(&self) -> bool {
+        let mut sessions = self.sessions.iter();
+        sessions.any(|session| session.follows(ns::FLEXIBLE_OFFLINE))
+    }
+
+    /// Hands what is left to the first resource that takes messages.
+    pub(super) fn replay_to_any(&mut self, step: &mut Step) {
+        let takes =
+            |(session, _): &(&Session, &Presence)| session.takes_messages() && !session.is_held();
+        let first = self
+            .sessions
+            .available()
+            .find(takes)
+            .map(|(session, _)| session.key.id);
+        if let Some(session) = first {
+            self.replay_to(session, step);
+        }
+    }
+
+    /// Begins to hand what is left to a resource, unless another one gets it already.
+    pub(super) fn replay_to(&mut self, session: SessionId, step: &mut Step) {
+        let waits = self.owed.left && self.owed.replay.is_none() && !self.is_withheld();
+        if waits && self.standing == Standing::Stored {
+            self.owed.left = false;
+            self.owed.replay = Some(Replay {
+                session,
+                after: None,
+                more: true,
+            });
+            step.write(Write::new(Change::Read(None)));
+        }
+    }
+
+    /// A page has been read.
+    pub(super) fn page(&mut self, rows: Vec<Row>, step: &mut Step) {
+        let Some(replay) = &mut self.owed.replay else {
+            return;
+        };
+        let id = replay.session;
+        replay.more = rows.len() >= PAGE;
+        let mut bytes = 0;
+        for row in rows {
+            bytes += row.payload.len();
+            if bytes > PAGE_BYTES && bytes > row.payload.len() {
+                if let Some(replay) = &mut self.owed.replay {
+                    replay.more = true;
+                }
+                break;
+            }
+            if let Some(replay) = &mut self.owed.replay {
+                replay.after = Some(row.id);
+            }
+            if !self.is_handed(row.id) {
+                self.hand_again(id, row, step);
+            }
+        }
+        self.next_page(step);
+    }
+
+    /// Hands a row that is left to a session, with the note of its delay.
+    fn hand_again(&mut self, session: SessionId, row: Row, step: &mut Step) {
+        let size = row.payload.len();
+        let (id, received) = (row.id, row.received);
+        self.owed.take(size);
+        let mut stanza = match durable::read(row.payload) {
+            Ok(stanza) => stanza,
+            Err(error) => {
+                tracing::error!(account = %self.jid, row = %id, %error, "a message that is owed cannot be read");
+                step.now().push(Effect::Unreadable);
+                return step.now().push(Effect::Confirm(vec![id]));
+            }
+        };
+        self.stamp(&mut stanza, id);
+        stanza.append(self.delay(received).to_element());
+        let session = self.sessions.get_mut(session);
+        if !session.is_some_and(|session| session.hand(stanza, id, step)) {
+            self.owed.expect(size);
+            self.owed.left = true;
+        }
+    }
+
+    /// Goes on with the replay once the client has the page before.
+    fn next_page(&mut self, step: &mut Step) {
+        let Some(replay) = &self.owed.replay else {
+            return;
+        };
+        let (after, more) = (replay.after, replay.more);
+        let session = self.sessions.get(replay.session);
+        if let (Some(session), Some(last)) = (session, after)
+            && session.unconfirmed.reaches(last)
+        {
+            return;
+        }
+        if more && session.is_some_and(|session| session.takes_messages() && !session.is_held()) {
+            return step.write(Write::new(Change::Read(after)));
+        }
+        self.owed.replay = None;
+        self.owed.left |= more;
+        if !self.owed.left {
+            (self.owed.rows, self.owed.bytes) = (0, 0);
+        }
+        self.replay_to_any(step);
+    }
+
+    /// A page could not be read: it is tried again when a resource next becomes available.
+    pub(super) fn page_failed(&mut self) {
+        self.owed.replay = None;
+        self.owed.left = true;
+    }
+}
