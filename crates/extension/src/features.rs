@@ -13,6 +13,7 @@ use rookery_xml::Element;
 
 use crate::Feature;
 use crate::account::{AccountData, AccountView, Keep, Kept};
+use crate::account_node::AccountNode;
 use crate::archiving::Archiving;
 use crate::before_login::BeforeLogin;
 use crate::filter::{StanzaFilter, Verdict};
@@ -75,6 +76,7 @@ struct Inner {
     events: Vec<Box<dyn SessionEvents>>,
     host: Vec<Box<dyn HostHandler>>,
     archiving: Vec<Box<dyn Archiving>>,
+    account_nodes: Vec<Box<dyn AccountNode>>,
     kinds: Vec<&'static str>,
     readers: Vec<ReadData>,
 }
@@ -146,6 +148,11 @@ impl Registry {
         self.inner.archiving.push(Box::new(archiving));
     }
 
+    /// Attaches a node of accounts.
+    pub fn account_node(&mut self, node: impl AccountNode) {
+        self.inner.account_nodes.push(Box::new(node));
+    }
+
     /// Has something kept in memory for each account.
     pub fn account_data<T: AccountData>(&mut self) {
         if self.inner.kinds.contains(&T::KIND) {
@@ -211,6 +218,12 @@ impl Features {
             Ok(answer) => answer,
             Err(panic) => Some(Answer::Now(failed(panic))),
         }
+    }
+
+    /// Who answers service discovery about a node of accounts.
+    pub fn account_node(&self, node: &str) -> Option<&dyn AccountNode> {
+        let mut nodes = self.inner.account_nodes.iter().map(AsRef::as_ref);
+        nodes.find(|known| known.node() == node)
     }
 
     /// The elements to announce among the stream features.

@@ -44,6 +44,8 @@ pub struct Host {
     pub registration: bool,
     /// Whether its users find each other by what is in their vCards (XEP-0055).
     pub user_search: bool,
+    /// Whether messages of its accounts are archived (XEP-0313).
+    pub archive: bool,
     /// URIs of documents that tell about outages (XEP-0455).
     pub outages: Vec<String>,
     /// The components that it tells its users of (XEP-0030 §4): see [`Hosts::with_components`].
@@ -68,6 +70,7 @@ impl Host {
             anonymous: false,
             registration: false,
             user_search: false,
+            archive: false,
             outages: Vec::new(),
             components: Vec::new(),
         }

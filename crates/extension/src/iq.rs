@@ -131,6 +131,15 @@ impl IqMethod {
     }
 }
 
+// === impl IqContext ===
+
+impl IqContext<'_> {
+    /// Whether a session of the account itself asks it.
+    pub fn is_own(&self) -> bool {
+        matches!(self.addressee, Addressee::Account(_, Relation::Own))
+    }
+}
+
 // === impl Scope ===
 
 impl Scope {

@@ -9,7 +9,7 @@
 //! The points are a closed set: [`IqHandler`] (a request to the host or to an account), [`StanzaFilter`]
 //! (what clients send, what comes for an account), [`SessionEvents`] (presence of sessions),
 //! [`HostHandler`] (messages to the host), [`AccountData`] (what is kept in memory for an account),
-//! [`Archiving`] (with whom messages are archived),
+//! [`Archiving`] (with whom messages are archived), [`AccountNode`] (a node of accounts in service discovery),
 //! [`StreamFeature`] (an element among the stream features) and [`BeforeLogin`] (requests before there is
 //! an account). What a feature wants done at an account's home it says in [`Order`]s. A new kind of point
 //! needs a decision record.
@@ -17,6 +17,7 @@
 //! This crate does not know which features there are.
 
 mod account;
+mod account_node;
 mod archiving;
 mod before_login;
 mod features;
@@ -32,6 +33,7 @@ mod spec;
 mod stream_feature;
 
 pub use account::{AccountData, AccountView, EmptyRoster, Keep, Kept, Roster, SessionData};
+pub use account_node::AccountNode;
 pub use archiving::Archiving;
 pub use before_login::BeforeLogin;
 pub use features::{Features, Registry, RegistryError};

@@ -1,7 +1,7 @@
 //! What a feature wants done at the home of an account.
 
 use rookery_delivery::Close;
-use rookery_stanza::{Jid, Stanza, StanzaError};
+use rookery_stanza::{Jid, RowId, Stanza, StanzaError};
 use rookery_storage::DataUpdate;
 use rookery_xml::Element;
 
@@ -36,6 +36,8 @@ pub enum Order {
     Ask(Question),
     /// Send a stanza of the account, with its `from` already set.
     Send(Stanza),
+    /// A client has removed these rows from what the log of the account owes it (XEP-0013 §2.5).
+    Removed(Vec<RowId>),
     /// End all sessions of the account.
     End(Close),
 }

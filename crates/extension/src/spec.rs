@@ -66,6 +66,8 @@ pub struct Spec {
     pub account_identities: &'static [Identity],
     /// Features of an account.
     pub account_features: &'static [&'static str],
+    /// Further features of the accounts of hosts that allow them.
+    pub switched_account_features: fn(&Host) -> &'static [&'static str],
 }
 
 // === impl Spec ===
@@ -82,6 +84,7 @@ impl Spec {
         host_forms: &[],
         account_identities: &[],
         account_features: &[],
+        switched_account_features: |_| &[],
     };
 }
 

@@ -4,14 +4,17 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use futures_util::FutureExt;
+use futures_util::future::{BoxFuture, ready};
 use parking_lot::Mutex;
 use rookery_extension::{
-    AccountView, Addressee, Answer, ContactKind, Contacts, EmptyRoster, Features, Host, IqContext,
-    IqMethod, Kept, NoSessions, Order, Outcome, PresenceEvent, Registry, Relation, Verdict,
+    AccountView, Addressee, Answer, Asker, ContactKind, Contacts, EmptyRoster, Features, Host,
+    IqContext, IqMethod, Kept, NoSessions, Order, Outcome, PresenceEvent, Registry, Relation,
+    Verdict, WaitingMessage,
 };
 use rookery_lifecycle::{Clock, TaskScope};
-use rookery_stanza::{BareJid, Jid, Stanza, StanzaError, ns};
+use rookery_stanza::{BareJid, Jid, RowId, Stanza, StanzaError, ns};
 use rookery_storage::memory::MemoryStore;
+use rookery_storage::message_log::MemoryLog;
 use rookery_storage::{AccountStore, Credentials, DataStore, ScramKeys};
 use rookery_xml::{Element, Limits, StreamNamespaces};
 
@@ -28,6 +31,7 @@ pub(crate) struct Scene {
     pub(crate) features: Features,
     pub(crate) clock: Clock,
     pub(crate) store: Arc<MemoryStore>,
+    pub(crate) log: Arc<MemoryLog>,
     pub(crate) metrics: rookery_telemetry::Registry,
     home: Mutex<Home>,
 }
@@ -39,6 +43,21 @@ struct Home {
     available: bool,
     now: u64,
     orders: Vec<Order>,
+    /// What was sent to the session that asks, beside answers.
+    results: Arc<Mutex<Vec<Stanza>>>,
+}
+
+/// The session that asks.
+struct Reader(Arc<Mutex<Vec<Stanza>>>);
+
+impl Asker for Reader {
+    fn send<'a>(
+        &'a mut self,
+        results: &'a mut (dyn Iterator<Item = Stanza> + Send),
+    ) -> BoxFuture<'a, Result<(), StanzaError>> {
+        self.0.lock().extend(results);
+        ready(Ok(())).boxed()
+    }
 }
 
 impl Scene {
@@ -57,7 +76,11 @@ impl Scene {
     fn made(host: Host, config: &Config) -> Self {
         let store = store();
         let parts = parts_on(store.clone());
+        let log = Arc::new(MemoryLog::new());
         let mut registry = Registry::new();
+        for feature in crate::with_log(&crate::archive::Config::default(), log.clone(), &parts) {
+            registry.install(feature);
+        }
         for feature in catalog(config, &parts) {
             registry.install(feature);
         }
@@ -66,6 +89,7 @@ impl Scene {
             features: registry.freeze().unwrap(),
             clock: parts.clock,
             store,
+            log,
             metrics: parts.metrics,
             home: Mutex::default(),
         }
@@ -136,6 +160,34 @@ impl Scene {
         self.obey(orders);
     }
 
+    /// A message waits for juliet, in this row, with so many others.
+    pub(crate) fn waits(&self, xml: &str, row: RowId, count: u64) {
+        let message = stanza(xml);
+        let waiting = WaitingMessage {
+            stanza: &message,
+            row,
+            count,
+        };
+        let orders = self.look(|view| self.features.waits(waiting, view));
+        self.obey(orders);
+    }
+
+    /// Somebody answers a request of juliet's account.
+    pub(crate) fn answered_from_outside(
+        &self,
+        from: &Jid,
+        id: &str,
+        answer: Result<(), &StanzaError>,
+    ) {
+        let orders = self.look(|view| self.features.answered_from_outside(from, id, answer, view));
+        self.obey(orders);
+    }
+
+    /// What was sent to the session that asked since this was asked last.
+    pub(crate) fn results(&self) -> Vec<Stanza> {
+        std::mem::take(&mut self.home.lock().results.lock())
+    }
+
     fn look<T>(&self, look: impl FnOnce(AccountView<'_>) -> T) -> T {
         let (kept, available, now) = {
             let home = self.home.lock();
@@ -183,6 +235,17 @@ impl Scene {
         self.ask_account(payload, Relation::Own)
     }
 
+    /// An iq of type set to one's own account.
+    pub(crate) fn tell_own_account(&self, payload: &str) -> Got {
+        self.tell_account(payload, Relation::Own)
+    }
+
+    /// Whether what juliet exchanges with an address is archived.
+    pub(crate) fn archives(&self, contact: &str) -> bool {
+        let contact = Jid::parse(contact).unwrap();
+        self.look(|view| self.features.archives(&contact, &self.host, view))
+    }
+
     /// An iq of type set to an account.
     pub(crate) fn tell_account(&self, payload: &str, relation: Relation) -> Got {
         self.request(IqMethod::Set, payload, &to_juliet(relation))
@@ -207,7 +270,11 @@ impl Scene {
     }
 
     fn request(&self, method: IqMethod, payload: &str, addressee: &Addressee) -> Got {
-        let from = Jid::parse("romeo@montague.lit/orchard").unwrap();
+        let from = match addressee {
+            Addressee::Account(_, Relation::Own) => "juliet@montague.lit/balcony",
+            _ => "romeo@montague.lit/orchard",
+        };
+        let from = Jid::parse(from).unwrap();
         let payload = Element::parse_str(payload).unwrap();
         let (host, features) = (&self.host, &self.features);
         let answer = self.look(|account| {
@@ -234,7 +301,11 @@ impl Scene {
                 self.obey(after);
                 answer
             }
-            Answer::Results(_) => panic!("nothing here has results"),
+            Answer::Results(results) => {
+                self.obey(results.orders.clone());
+                let reader = Reader(self.home.lock().results.clone());
+                soon(results.answer(Box::new(reader)))
+            }
         })
     }
 }
@@ -273,6 +344,7 @@ fn accounts(store: Arc<MemoryStore>) -> rookery_auth::Accounts {
     let authenticator = rookery_auth::Authenticator::new(&config, [], services);
     let hosts = [montague().name().to_owned()];
     rookery_auth::Accounts::new(&config, hosts, store, authenticator.hashing().clone())
+        .with_clients(authenticator.clients().clone())
 }
 
 /// A store that has juliet's account.

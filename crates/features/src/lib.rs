@@ -4,6 +4,7 @@
 //! built in is listed by [`declared`]. [`support`] makes documents from what all of them declare.
 
 mod account_records;
+pub mod archive;
 pub mod blocking;
 pub mod caps;
 pub mod carbons;
@@ -12,6 +13,7 @@ pub mod declared;
 pub mod disco;
 pub mod entity_time;
 pub mod extended_addressing;
+pub mod flexible_offline;
 pub mod instant_messaging;
 pub mod last_activity;
 pub mod outage_status;
@@ -37,6 +39,7 @@ use rookery_auth::Accounts;
 use rookery_extension::Feature;
 use rookery_lifecycle::Clock;
 use rookery_storage::Store;
+use rookery_storage::message_log::MessageLog;
 use rookery_telemetry::Registry;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -144,6 +147,19 @@ impl ConfigError {
             _ => Ok(()),
         }
     }
+}
+
+/// The features that work with the message log.
+pub fn with_log(
+    config: &archive::Config,
+    log: Arc<dyn MessageLog>,
+    parts: &Parts,
+) -> Vec<Box<dyn Feature>> {
+    let records = AccountRecords::new(parts.store.clone(), u64::MAX);
+    vec![
+        Box::new(archive::Archive::new(config, &records, &log, parts)),
+        Box::new(flexible_offline::FlexibleOffline::new(&log)),
+    ]
 }
 
 /// All features of the server, in the order in which they are installed.

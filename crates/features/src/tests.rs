@@ -11,9 +11,10 @@ use crate::fixture::Scene;
 use crate::{Config, catalog, disco, ping};
 
 /// Features of hosts that are not the namespace of a request to them, with the feature that declares them.
-const WITHOUT_REQUEST: [(&str, &str); 6] = [
+const WITHOUT_REQUEST: [(&str, &str); 7] = [
     (ns::CAPS, "caps"),
     (ns::OFFLINE, "offline"),
+    (ns::FLEXIBLE_OFFLINE, "flexible_offline"),
     ("urn:xmpp:blocking", "blocking"),
     ("urn:xmpp:reporting:1", "reports"),
     ("jabber:iq:private", "private_storage"),

@@ -42,6 +42,8 @@ pub const VERSION: &str = "jabber:iq:version";
 pub const PING: &str = "urn:xmpp:ping";
 /// XEP-0203: Delayed Delivery.
 pub const DELAY: &str = "urn:xmpp:delay";
+/// Offline messages that clients take by themselves (XEP-0013).
+pub const FLEXIBLE_OFFLINE: &str = "http://jabber.org/protocol/offline";
 /// XEP-0160: Best Practices for Handling Offline Messages, the disco feature.
 pub const OFFLINE: &str = "msgoffline";
 /// XEP-0009: Jabber-RPC.

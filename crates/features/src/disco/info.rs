@@ -27,11 +27,17 @@ pub(crate) fn of_host(host: &Host, features: &Features) -> Element {
 }
 
 /// What an account answers to disco#info.
-pub(crate) fn of_account(features: &Features) -> Element {
+pub(crate) fn of_account(host: &Host, features: &Features) -> Element {
     let specs = features.specs();
+    let allowed = specs
+        .iter()
+        .flat_map(|spec| (spec.switched_account_features)(host));
     of(
         specs.iter().flat_map(|spec| spec.account_identities),
-        specs.iter().flat_map(|spec| spec.account_features),
+        specs
+            .iter()
+            .flat_map(|spec| spec.account_features)
+            .chain(allowed),
     )
 }
 

@@ -5,8 +5,8 @@ pub(crate) mod info;
 mod tests;
 
 use rookery_extension::{
-    Addressee, Answer, Feature, Identity, IqContext, IqHandler, IqMethod, IqRequest, Registry,
-    Relation, Scope, Spec, Standard, Status,
+    AccountNode, Addressee, Answer, Feature, Identity, IqContext, IqHandler, IqMethod, IqRequest,
+    Registry, Relation, Scope, Spec, Standard, Status,
 };
 use rookery_stanza::{Condition, StanzaError, ns};
 use rookery_xml::Element;
@@ -92,13 +92,19 @@ impl IqHandler for InfoHandler {
     const SCOPE: Scope = SCOPE;
 
     fn handle(&self, InfoRequest(node): InfoRequest, context: IqContext<'_>) -> Answer {
+        if let Some(found) = node.of_account(&context) {
+            return match found {
+                Ok(node) => node.info(context),
+                Err(error) => Answer::Now(Err(error)),
+            };
+        }
         let (info, caps_node) = match context.addressee {
             Addressee::Host => {
                 let info = info::of_host(context.host, context.features);
                 let caps_node = node.0.as_ref().map(|_| caps::node(&info));
                 (info, caps_node)
             }
-            Addressee::Account(..) => (info::of_account(context.features), None),
+            Addressee::Account(..) => (info::of_account(context.host, context.features), None),
         };
         // The one node that is known is the virtual one of XEP-0115 §6.2.
         Answer::Now(match node.0 {
@@ -115,13 +121,32 @@ impl IqHandler for ItemsHandler {
     type Request = ItemsRequest;
     const SCOPE: Scope = SCOPE;
 
-    fn handle(&self, ItemsRequest(node): ItemsRequest, _context: IqContext<'_>) -> Answer {
+    fn handle(&self, ItemsRequest(node): ItemsRequest, context: IqContext<'_>) -> Answer {
+        if let Some(found) = node.of_account(&context) {
+            return match found {
+                Ok(node) => node.items(context),
+                Err(error) => Answer::Now(Err(error)),
+            };
+        }
         Answer::Now(match node.0 {
             // §4.1: without items the answer is empty, not an error.
-            None => Ok(Some(Element::new("query", ns::DISCO_ITEMS))),
+            None => Ok(Some(items(&context))),
             Some(_) => Err(Condition::ItemNotFound.into()),
         })
     }
+}
+
+/// A host consists of its components; an account lists nothing.
+fn items(context: &IqContext<'_>) -> Element {
+    let components = match context.addressee {
+        Addressee::Host => context.host.components.as_slice(),
+        Addressee::Account(..) => &[],
+    };
+    let item = |component: &String| {
+        Element::new("item", ns::DISCO_ITEMS).with_attribute("jid", component.clone())
+    };
+    let items = components.iter().map(item);
+    items.fold(Element::new("query", ns::DISCO_ITEMS), Element::with_child)
 }
 
 // === impl IqRequest ===
@@ -153,5 +178,20 @@ impl Node {
     fn of(payload: &Element) -> Self {
         let node = payload.attribute("node").filter(|node| !node.is_empty());
         Self(node.map(str::to_owned))
+    }
+
+    /// The feature whose node of an account it is; an error for those who may not ask about it.
+    fn of_account<'a>(
+        &self,
+        context: &IqContext<'a>,
+    ) -> Option<Result<&'a dyn AccountNode, StanzaError>> {
+        let Addressee::Account(_, relation) = context.addressee else {
+            return None;
+        };
+        let node = context.features.account_node(self.0.as_deref()?)?;
+        Some(match relation {
+            Relation::Own => Ok(node),
+            _ => Err(Condition::Forbidden.into()),
+        })
     }
 }

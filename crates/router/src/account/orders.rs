@@ -83,6 +83,7 @@ impl Account {
                     }
                     step.now().route(stanza);
                 }
+                Order::Removed(_) => {}
                 Order::End(reason) => step.now().push(Effect::End(reason)),
             }
         }
