@@ -5,7 +5,8 @@
     reason = "a test that cannot go on fails"
 )]
 
-use std::io::{Read, Write};
+use std::fmt::Write as _;
+use std::io::{Read, Write as _};
 use std::net::TcpStream;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
@@ -175,8 +176,11 @@ impl Fixture {
 
 fn handshake(id: &str, secret: &str) -> String {
     let digest = Sha1::digest(format!("{id}{secret}"));
-    let digits: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
-    format!("<handshake>{digits}</handshake>")
+    let mut text = "<handshake>".to_owned();
+    for byte in digest {
+        write!(text, "{byte:02x}").unwrap();
+    }
+    text + "</handshake>"
 }
 
 struct Peer {

@@ -25,6 +25,7 @@ use crate::session_events::{PresenceEvent, SessionEvents};
 use crate::sessions::SessionView;
 use crate::spec::Spec;
 use crate::stream_feature::{Stage, StreamFeature};
+use crate::waiting::{Waiting, WaitingMessage};
 
 /// Why the features do not fit together; found at start, never later.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -77,6 +78,7 @@ struct Inner {
     host: Vec<Box<dyn HostHandler>>,
     archiving: Vec<Box<dyn Archiving>>,
     account_nodes: Vec<Box<dyn AccountNode>>,
+    waiting: Vec<Box<dyn Waiting>>,
     kinds: Vec<&'static str>,
     readers: Vec<ReadData>,
 }
@@ -151,6 +153,11 @@ impl Registry {
     /// Attaches a node of accounts.
     pub fn account_node(&mut self, node: impl AccountNode) {
         self.inner.account_nodes.push(Box::new(node));
+    }
+
+    /// Attaches somebody who hears of messages that wait.
+    pub fn waiting(&mut self, waiting: impl Waiting) {
+        self.inner.waiting.push(Box::new(waiting));
     }
 
     /// Has something kept in memory for each account.
@@ -333,6 +340,32 @@ impl Features {
         events
             .flat_map(|events| {
                 catch_unwind(AssertUnwindSafe(|| ask(&**events))).unwrap_or_default()
+            })
+            .collect()
+    }
+
+    /// What the features want done about a message that waits for the account.
+    pub fn waits(&self, message: WaitingMessage<'_>, account: AccountView<'_>) -> Vec<Order> {
+        self.call(|waiting| waiting.waits(message, account))
+    }
+
+    /// What the features want done about an answer from somebody who is not of the account.
+    pub fn answered_from_outside(
+        &self,
+        from: &Jid,
+        id: &str,
+        answer: Result<(), &StanzaError>,
+        account: AccountView<'_>,
+    ) -> Vec<Order> {
+        self.call(|waiting| waiting.answered(from, id, answer, account))
+    }
+
+    /// The orders of all who hear of what waits; one that fails orders nothing.
+    fn call(&self, ask: impl Fn(&dyn Waiting) -> Vec<Order>) -> Vec<Order> {
+        let waiting = self.inner.waiting.iter();
+        waiting
+            .flat_map(|waiting| {
+                catch_unwind(AssertUnwindSafe(|| ask(&**waiting))).unwrap_or_default()
             })
             .collect()
     }

@@ -9,10 +9,10 @@
 //! The points are a closed set: [`IqHandler`] (a request to the host or to an account), [`StanzaFilter`]
 //! (what clients send, what comes for an account), [`SessionEvents`] (presence of sessions),
 //! [`HostHandler`] (messages to the host), [`AccountData`] (what is kept in memory for an account),
-//! [`Archiving`] (with whom messages are archived), [`AccountNode`] (a node of accounts in service discovery),
-//! [`StreamFeature`] (an element among the stream features) and [`BeforeLogin`] (requests before there is
-//! an account). What a feature wants done at an account's home it says in [`Order`]s. A new kind of point
-//! needs a decision record.
+//! [`Archiving`] (with whom messages are archived), [`Waiting`] (messages that wait for a client),
+//! [`AccountNode`] (a node of accounts in service discovery), [`StreamFeature`] (an element among the stream
+//! features) and [`BeforeLogin`] (requests before there is an account). What a feature wants done at an account's
+//! home it says in [`Order`]s. A new kind of point needs a decision record.
 //!
 //! This crate does not know which features there are.
 
@@ -31,6 +31,7 @@ mod session_events;
 mod sessions;
 mod spec;
 mod stream_feature;
+mod waiting;
 
 pub use account::{AccountData, AccountView, EmptyRoster, Keep, Kept, Roster, SessionData};
 pub use account_node::AccountNode;
@@ -47,6 +48,7 @@ pub use session_events::{PresenceEvent, SessionEvents};
 pub use sessions::{NoSessions, SessionView, Sessions};
 pub use spec::{HostForm, Identity, Spec, Standard, Status};
 pub use stream_feature::{Stage, StreamFeature};
+pub use waiting::{Waiting, WaitingMessage};
 
 /// A protocol feature of the server.
 pub trait Feature: Send + Sync {

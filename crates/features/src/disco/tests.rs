@@ -2,11 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use rookery_extension::Relation;
+use rookery_extension::{Host, Relation};
 use rookery_stanza::{Condition, StanzaError, ns};
 use rookery_xml::Element;
 
-use crate::fixture::Scene;
+use crate::fixture::{Scene, montague};
 
 const INFO: &str = "<query xmlns='http://jabber.org/protocol/disco#info'/>";
 const ITEMS: &str = "<query xmlns='http://jabber.org/protocol/disco#items'/>";
@@ -75,6 +75,19 @@ fn features_come_from_the_specs_and_each_once() {
 fn host_without_items_gives_an_empty_answer_by_s4_1() {
     let items = Scene::new().host_says(ITEMS);
     assert_eq!(items, Element::new("query", ns::DISCO_ITEMS));
+}
+
+#[test]
+fn host_lists_its_components_by_s4_1() {
+    let scene = Scene::with_host(Host {
+        components: vec!["irc.montague.example".to_owned()],
+        ..montague()
+    });
+    let items = scene.host_says(ITEMS);
+    let listed = items.children().filter_map(|item| item.attribute("jid"));
+    assert_eq!(listed.collect::<Vec<_>>(), ["irc.montague.example"]);
+    let own = scene.account_says(ITEMS, Relation::Own);
+    assert_eq!(own, Element::new("query", ns::DISCO_ITEMS));
 }
 
 #[test]
