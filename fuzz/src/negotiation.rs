@@ -296,7 +296,9 @@ impl Play {
                     assert!(self.binds <= 1 + self.config.bind_retries, "too many binds");
                     self.wants_resource = true;
                 }
-                Effect::Stanza(_) | Effect::StanzaFault(_) => {
+                // Nobody answers: nothing is read any more.
+                Effect::Resume(_) => assert!(self.is_authenticated && !self.is_bound),
+                Effect::Stanza(_) | Effect::StanzaFault(_) | Effect::Nonza(_) => {
                     self.is_bound |= self.granted;
                     assert!(self.is_bound, "a stanza before a resource");
                 }

@@ -35,7 +35,8 @@ pub(crate) struct Edge {
     /// How fast clients are read from.
     pub(crate) rates: Rates,
     pub(crate) service: Arc<ClientService>,
-    pub(crate) session: rookery_session::Config,
+    /// What sessions share.
+    pub(crate) sessions: Arc<rookery_session::Shared>,
     pub(crate) session_metrics: Arc<rookery_session::Metrics>,
     pub(crate) stream: Arc<rookery_stream::Config>,
     /// What the listener without TLS asks for.

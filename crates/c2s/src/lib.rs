@@ -133,20 +133,26 @@ pub fn listen(config: Config, services: Services) -> Result<Listening, ListenErr
     metrics
         .capacity
         .set(i64::try_from(config.limits.connections).unwrap_or(i64::MAX));
+    let sessions = rookery_session::Shared::new(
+        Arc::clone(&services.homes),
+        config.session,
+        services.clock.clone(),
+        &services.registry,
+    );
     let edge = Arc::new(edge::Edge {
         newcomers: Newcomers::new(&services.arbiters, &services.registry),
         arbiters: services.arbiters,
         admission: admission.clone(),
         turnstile: Turnstile::new(config.limits.logins_in_progress, &services.registry),
         authenticator,
-        clock: services.clock.clone(),
+        clock: services.clock,
         drain: drain.clone(),
         homes: services.homes,
         metrics,
         rates,
         service: Arc::new(service),
-        session: config.session,
-        session_metrics: rookery_session::Metrics::register(&services.registry, services.clock),
+        session_metrics: Arc::clone(&sessions.metrics),
+        sessions,
         stream: Arc::new(config.stream),
         policy: config.starttls.starttls,
         starttls: services.certificates.acceptor(&[]),

@@ -3,8 +3,8 @@
 use std::collections::VecDeque;
 
 use bytes::Bytes;
-use rookery_delivery::{Custody, Delivery};
-use rookery_stanza::{Kind, RowId};
+use rookery_delivery::Delivery;
+use rookery_stanza::{RowId, Stanza};
 
 /// Plain text is passed to the transport in pieces of about this size: one TLS record.
 const PIECE: usize = 16 * 1024;
@@ -14,18 +14,25 @@ const PIECE: usize = 16 * 1024;
 #[derive(Debug, Default)]
 pub(crate) struct Outgoing {
     queue: VecDeque<Item>,
-    raw_bytes: usize,
-    // Deliveries whose bytes the transport has, but the socket may not have taken.
+    // Bytes of all that is in it.
+    queued_bytes: usize,
+    // Bytes that the transport has, but the socket may not have taken.
+    passed_bytes: usize,
+    // Deliveries among them.
     in_transport: Vec<Delivery>,
-    in_transport_bytes: usize,
     // Deliveries that will not be passed to the transport any more.
     aside: Vec<Delivery>,
 }
 
+/// One thing to send.
 #[derive(Debug)]
-enum Item {
+pub(crate) enum Item {
+    /// Of the stream itself: headers, features, errors, keepalives; or of its management.
     Raw(Bytes),
+    /// A stanza that goes back when it cannot be sent.
     Delivery(Delivery),
+    /// A stanza that the session keeps until the client acknowledges it (XEP-0198).
+    Kept(Stanza),
 }
 
 /// What the socket has taken since it was last asked.
@@ -40,41 +47,42 @@ pub(crate) struct Flushed {
 // === impl Outgoing ===
 
 impl Outgoing {
-    /// Queues bytes of the stream itself: headers, features, errors, keepalives.
+    /// Queues bytes of the stream itself.
     pub(crate) fn push_raw(&mut self, bytes: Bytes) {
-        self.raw_bytes += bytes.len();
-        self.queue.push_back(Item::Raw(bytes));
+        self.push([Item::Raw(bytes)]);
     }
 
-    /// Queues stanzas.
-    pub(crate) fn push(&mut self, batch: Vec<Delivery>) {
-        self.queue.extend(batch.into_iter().map(Item::Delivery));
+    /// Queues what comes next.
+    pub(crate) fn push(&mut self, items: impl IntoIterator<Item = Item>) {
+        for item in items {
+            self.queued_bytes += item.size();
+            self.queue.push_back(item);
+        }
     }
 
     pub(crate) fn is_empty(&self) -> bool {
         self.queue.is_empty()
     }
 
-    /// How many bytes of the stream itself wait.
-    pub(crate) fn raw_bytes(&self) -> usize {
-        self.raw_bytes
+    /// How many bytes the socket has not taken.
+    pub(crate) fn bytes(&self) -> usize {
+        self.queued_bytes.saturating_add(self.passed_bytes)
     }
 
     /// Writes the next piece of the queue into `plaintext`.
     pub(crate) fn next_piece(&mut self, plaintext: &mut Vec<u8>) {
         while plaintext.len() < PIECE {
-            match self.queue.pop_front() {
-                None => break,
-                Some(Item::Raw(bytes)) => {
-                    self.raw_bytes -= bytes.len();
-                    plaintext.extend_from_slice(&bytes);
-                }
-                Some(Item::Delivery(delivery)) => {
+            let Some(item) = self.queue.pop_front() else {
+                break;
+            };
+            self.queued_bytes -= item.size();
+            self.passed_bytes += item.size();
+            match item {
+                Item::Raw(bytes) => plaintext.extend_from_slice(&bytes),
+                Item::Kept(stanza) => stanza.write(plaintext),
+                Item::Delivery(delivery) => {
                     delivery.stanza.write(plaintext);
-                    self.in_transport_bytes += delivery.stanza.size();
-                    if is_returnable(&delivery) {
-                        self.in_transport.push(delivery);
-                    }
+                    self.in_transport.push(delivery);
                 }
             }
         }
@@ -85,15 +93,12 @@ impl Outgoing {
 
     /// The socket has taken everything that was passed to the transport.
     pub(crate) fn flushed(&mut self) -> Flushed {
-        let rows = self
-            .in_transport
-            .iter()
-            .filter_map(|delivery| delivery.custody.row())
-            .collect();
-        self.in_transport = Vec::new();
+        self.passed_bytes = 0;
+        let taken = std::mem::take(&mut self.in_transport);
+        let rows = taken.iter().filter_map(|delivery| delivery.custody.row());
         Flushed {
-            bytes: std::mem::take(&mut self.in_transport_bytes),
-            rows,
+            bytes: taken.iter().map(|delivery| delivery.stanza.size()).sum(),
+            rows: rows.collect(),
         }
     }
 
@@ -101,12 +106,9 @@ impl Outgoing {
     /// that does not read is told of its end without the rest.
     pub(crate) fn set_aside(&mut self) {
         let queue = std::mem::take(&mut self.queue);
-        self.raw_bytes = 0;
-        let deliveries = queue.into_iter().filter_map(|item| match item {
-            Item::Delivery(delivery) => Some(delivery),
-            Item::Raw(_) => None,
-        });
-        self.aside.extend(deliveries.filter(is_returnable));
+        self.queued_bytes = 0;
+        self.aside
+            .extend(queue.into_iter().filter_map(Item::delivery));
     }
 
     /// What the client did not get, in order.
@@ -118,28 +120,39 @@ impl Outgoing {
     }
 }
 
-/// Whether anybody would miss it: messages find another way, and requests want an answer. Presence and
-/// results are for this client only.
-fn is_returnable(delivery: &Delivery) -> bool {
-    match delivery.stanza.kind {
-        Kind::Message(_) => delivery.custody != Custody::Copy,
-        Kind::Iq(kind) => kind.is_request(),
-        Kind::Presence(_) => false,
+// === impl Item ===
+
+impl Item {
+    fn size(&self) -> usize {
+        match self {
+            Self::Raw(bytes) => bytes.len(),
+            Self::Delivery(delivery) => delivery.stanza.size(),
+            Self::Kept(stanza) => stanza.size(),
+        }
+    }
+
+    /// What goes back when it is not sent.
+    pub(crate) fn delivery(self) -> Option<Delivery> {
+        match self {
+            Self::Delivery(delivery) => Some(delivery),
+            Self::Raw(_) | Self::Kept(_) => None,
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use rookery_stanza::{MessageType, PresenceType, Stanza};
+    use rookery_delivery::Custody;
+    use rookery_stanza::MessageType;
 
     use super::*;
 
-    fn message(id: &str, row: Option<u64>) -> Delivery {
+    fn message(id: &str, row: Option<u64>) -> Item {
         let stanza = Stanza::message(MessageType::Chat).with_id(id);
-        Delivery {
+        Item::Delivery(Delivery {
             custody: row.map_or(Custody::Session, |row| Custody::Log(id_of(row))),
             ..Delivery::from(stanza)
-        }
+        })
     }
 
     fn id_of(row: u64) -> RowId {
@@ -149,11 +162,10 @@ mod tests {
     #[test]
     fn what_the_socket_has_not_taken_is_returned_in_order() {
         let mut outgoing = Outgoing::default();
-        outgoing.push(vec![
-            message("1", None),
-            Stanza::presence(PresenceType::Available).into(),
-        ]);
+        let kept = Stanza::message(MessageType::Chat).with_id("kept");
+        outgoing.push([message("1", None), Item::Kept(kept)]);
         outgoing.next_piece(&mut Vec::new());
+        outgoing.push_raw(Bytes::from_static(b"<r/>"));
         outgoing.push(vec![message("2", None)]);
         let ids: Vec<_> = outgoing
             .undelivered()

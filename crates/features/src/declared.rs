@@ -13,6 +13,7 @@ pub const SPECS: &[Spec] = &[
     STREAM_LIMITS,
     AUTHENTICATION,
     PASSWORDS,
+    STREAM_MANAGEMENT,
     PASSING_THROUGH,
     OFFLINE,
 ];
@@ -176,6 +177,19 @@ const PASSING_THROUGH: Spec = Spec {
             note: ROUTED,
         },
     ],
+    ..Spec::EMPTY
+};
+
+const STREAM_MANAGEMENT: Spec = Spec {
+    name: "stream_management",
+    source: "crates/session/src/stream_management",
+    standards: &[Standard {
+        document: "XEP-0198",
+        title: "Stream Management",
+        version: "1.6.3",
+        status: Status::Partial,
+        note: CLIENTS_ONLY,
+    }],
     ..Spec::EMPTY
 };
 

@@ -7,12 +7,18 @@ use actix::dev::SendError;
 use actix::fut::wrap_future;
 use actix::{Actor, ActorFutureExt, Addr, AsyncContext, Context, Handler, Message, Recipient};
 use rookery_delivery::{
-    BindRefused, BindRequest, Budget, Close, Delivery, Homes, Permit, SessionId, SessionKey,
+    BindRefused, BindRequest, Budget, Close, Custody, Delivery, Permit, SessionId,
 };
-use rookery_stanza::{BareJid, Condition, Jid, RowId, Stanza, StanzaError};
+use rookery_stanza::{Condition, Jid, Kind, RowId, Stanza, StanzaError};
+use rookery_xml::Element;
 
-use crate::metrics::{Limiter, Metrics};
+use crate::link::{
+    Aside, Bound, ConnectionClosed, FromClient, Link, Said, ToConnection, Wanted, Written,
+};
+use crate::managed::Managed;
+use crate::metrics::Limiter;
 use crate::port::Port;
+use crate::shared::Shared;
 use crate::state::Session;
 
 /// How many messages may wait in a session's mailbox.
@@ -23,63 +29,35 @@ const RETRY: Duration = Duration::from_millis(20);
 /// A session as an actor.
 ///
 /// It asks the home for its resource itself, so that it learns of it and gives it back even when its
-/// connection ends in the meantime. It ends by itself when nobody can reach it any more: its connection is gone and the home has let go
-/// of its port. What the home delivered in between goes back to the home.
+/// connection ends in the meantime. It ends by itself when nobody can reach it any more: its connection is gone
+/// and the home has let go of its port. What the home delivered in between goes back to the home.
+///
+/// With stream management (`managed.rs`) it keeps what the client has not acknowledged, and can outlive its
+/// connection.
 pub struct SessionActor {
-    session: Session,
-    homes: Arc<dyn Homes>,
-    connection: Recipient<ToConnection>,
-    budget: Arc<Budget>,
-    metrics: Arc<Metrics>,
-    // Whether the connection takes nothing more.
-    closed: bool,
-    // Deliveries that came after that.
+    pub(crate) session: Session,
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) budget: Arc<Budget>,
+    /// Which of its connections it has, or had last.
+    pub(crate) link: Link,
+    pub(crate) attachment: Attachment,
+    /// Stream management, once the client has enabled it.
+    pub(crate) managed: Option<Box<Managed>>,
+    /// Deliveries that came after the end.
     late: Vec<Delivery>,
 }
 
-/// The resource that a client asks for (RFC 6120 §7).
-#[derive(Clone, Debug)]
-pub struct Wanted {
-    /// The authenticated account.
-    pub account: BareJid,
-    /// The resource, not yet prepared; `None` lets the server choose.
-    pub resource: Option<String>,
-}
-
-/// For the connection: what its client shall receive, or how its stream shall end.
-#[derive(Debug, Message)]
-#[rtype(result = "()")]
-pub enum ToConnection {
-    /// The home has answered, once: the JID that is bound, or why none is.
-    Bound(Result<Jid, BindRefused>),
-    /// Stanzas for the client, in order.
-    Deliver(Vec<Delivery>),
-    /// The stream shall be closed.
-    Close(Close),
-}
-
-/// From the connection: what the client sent, in order.
-#[derive(Debug, Message)]
-#[rtype(result = "()")]
-pub struct FromClient {
-    /// The stanzas.
-    pub stanzas: Vec<Stanza>,
-    /// The credit that they took.
-    pub permit: Permit,
-}
-
-/// From the connection: these rows of the account's log were written.
-#[derive(Debug, Message)]
-#[rtype(result = "()")]
-pub struct Written(pub Vec<RowId>);
-
-/// From the connection: it sends nothing more to its client, and this was not written. What reaches it
-/// later all the same comes back in another message.
-#[derive(Debug, Message)]
-#[rtype(result = "()")]
-pub struct ConnectionClosed {
-    /// What the client did not get, in order.
-    pub undelivered: Vec<Delivery>,
+/// What a session has of a connection.
+#[derive(Debug)]
+pub(crate) enum Attachment {
+    /// There is one.
+    Connected(Recipient<ToConnection>),
+    /// It was lost, and the client may come back.
+    Detached,
+    /// It was told how its stream shall end. When that is done, the session is over.
+    Ending,
+    /// The session is over.
+    Over,
 }
 
 /// From the home, through the port.
@@ -100,23 +78,22 @@ pub(crate) struct Released;
 // === impl SessionActor ===
 
 impl SessionActor {
-    /// Starts a session on this arbiter, which asks for its resource at once.
+    /// Starts a session on this arbiter, which asks for its resource at once. Its connection is the first link.
     pub fn launch(
-        session: Session,
+        session: SessionId,
         wanted: Wanted,
-        homes: Arc<dyn Homes>,
         connection: Recipient<ToConnection>,
         budget: Arc<Budget>,
-        metrics: Arc<Metrics>,
+        shared: Arc<Shared>,
     ) -> Addr<Self> {
         Self::create(|ctx| {
-            let actor = Self {
-                session,
-                homes,
-                connection,
+            let mut actor = Self {
+                session: Session::new(session),
+                shared,
                 budget,
-                metrics,
-                closed: false,
+                link: Link::default(),
+                attachment: Attachment::Connected(connection),
+                managed: None,
                 late: Vec::new(),
             };
             actor.bind(wanted, ctx);
@@ -124,115 +101,193 @@ impl SessionActor {
         })
     }
 
-    /// Which session it is.
-    pub fn id(&self) -> SessionId {
-        self.session.id()
-    }
-
-    /// Asks the home for the resource.
-    fn bind(&self, wanted: Wanted, ctx: &mut Context<Self>) {
-        let Wanted { account, resource } = wanted;
-        let (budget, metrics) = (Arc::clone(&self.budget), Arc::clone(&self.metrics));
+    /// Asks the home for the resource. Where stream management is enabled along with it, whatever the home
+    /// delivers counts.
+    fn bind(&mut self, wanted: Wanted, ctx: &mut Context<Self>) {
+        let Wanted {
+            account,
+            resource,
+            enable,
+        } = wanted;
+        let enabled = enable.map(|enable| self.enable_along(&enable, &account, ctx));
+        let (budget, metrics) = (Arc::clone(&self.budget), Arc::clone(&self.shared.metrics));
         let request = BindRequest {
             account,
             resource,
             session: self.session.id(),
             port: Arc::new(Port::new(ctx.address(), budget, metrics)),
         };
-        let answered = |answer, act: &mut Self, ctx: &mut _| act.bound(answer, ctx);
-        ctx.spawn(wrap_future(self.homes.bind(request)).map(answered));
+        let answered = |answer, act: &mut Self, ctx: &mut _| act.bound(answer, enabled, ctx);
+        ctx.spawn(wrap_future(self.shared.homes.bind(request)).map(answered));
     }
 
-    fn bound(&mut self, answer: Result<Jid, BindRefused>, ctx: &mut Context<Self>) {
-        if let Ok(jid) = &answer {
+    fn bound(
+        &mut self,
+        answer: Result<Jid, BindRefused>,
+        enabled: Option<Element>,
+        ctx: &mut Context<Self>,
+    ) {
+        let answer = answer.map(|jid| {
             self.session.bind(jid.clone());
-        }
-        if self.closed {
-            // The connection ended while it waited for the resource.
-            return self.unbind(Vec::new(), ctx);
-        }
-        if self
-            .connection
-            .try_send(ToConnection::Bound(answer))
-            .is_err()
-        {
-            tracing::debug!(
-                session = self.session.id().0,
-                "bound for a connection that has ended"
-            );
+            Box::new(Bound { jid, enabled })
+        });
+        let is_bound = answer.is_ok();
+        self.tell(ToConnection::Bound(answer));
+        if !is_bound || matches!(self.attachment, Attachment::Over) {
+            // Nothing was bound, or the connection ended while it waited for it.
+            self.finish(Vec::new(), ctx);
         }
     }
 
-    /// Has the connection end its stream.
-    fn end(&self, reason: Close) {
-        if self
-            .connection
-            .try_send(ToConnection::Close(reason))
-            .is_err()
-        {
-            tracing::debug!(session = self.session.id().0, ?reason, "closed twice");
-        }
-    }
-
-    /// Hands stamped stanzas to the home; what it refuses is answered here.
-    fn submit(&mut self, key: &SessionKey, stanzas: Vec<Stanza>, permit: Permit) {
-        let Err(refused) = self.homes.submit(key, stanzas, permit) else {
+    /// Passes something to the connection, if there is one.
+    ///
+    /// Its mailbox is never too full: what waits there is bounded by the budget of the session, and by what is
+    /// read from a client that leaves its answers unread.
+    pub(crate) fn tell(&mut self, message: ToConnection) {
+        let Attachment::Connected(connection) = &self.attachment else {
             return;
         };
-        self.metrics
-            .limited
-            .of(Limiter::HomeQueue)
-            .add(refused.0.len() as u64);
-        let busy = StanzaError::new(Condition::ResourceConstraint);
-        let answered = |stanza: &Stanza| {
-            let reply = stanza.error_reply(&busy)?;
-            self.metrics.shared.answered(stanza.kind, busy.condition);
-            Some(Delivery::from(reply))
+        let refused = match connection.try_send(message) {
+            Ok(()) => return,
+            Err(SendError::Full(message)) => {
+                let full = self.shared.metrics.limited.of(Limiter::ConnectionQueue);
+                full.increment();
+                // actix grants each sender one place beyond the capacity, and a clone is another one.
+                match connection.clone().try_send(message) {
+                    Ok(()) => return,
+                    Err(error) => error.into_inner(),
+                }
+            }
+            Err(SendError::Closed(message)) => message,
         };
-        let replies: Vec<_> = refused.0.iter().filter_map(answered).collect();
-        let bytes = replies.iter().map(|reply| reply.stanza.size()).sum();
-        if self.budget.take(bytes) {
-            self.deliver(replies);
-        } else {
-            self.metrics.limited.of(Limiter::OutgoingBytes).increment();
-            self.end(Close::SlowConsumer);
+        // It has ended, and says so in a moment.
+        if let ToConnection::Deliver(batch) = refused {
+            self.late.extend(batch);
         }
     }
 
-    fn deliver(&mut self, batch: Vec<Delivery>) {
-        if self.closed {
-            return self.late.extend(batch);
+    /// Has the connection end its stream, and then the session; without a connection it ends at once.
+    pub(crate) fn end(&mut self, last: ToConnection, ctx: &mut Context<Self>) {
+        match self.attachment {
+            Attachment::Connected(_) => {
+                self.tell(last);
+                self.attachment = Attachment::Ending;
+            }
+            Attachment::Detached => self.finish(Vec::new(), ctx),
+            Attachment::Ending | Attachment::Over => {}
         }
-        self.metrics.delivered(&batch);
-        let (full, refused) = match self.connection.try_send(ToConnection::Deliver(batch)) {
-            Err(SendError::Full(ToConnection::Deliver(batch))) => (true, batch),
-            Err(SendError::Closed(ToConnection::Deliver(batch))) => (false, batch),
-            _ => return,
-        };
-        if full {
-            self.metrics
-                .limited
-                .of(Limiter::ConnectionQueue)
-                .increment();
-        }
-        self.late.extend(refused);
     }
 
-    /// Gives everything back that the client did not get; a home that is busy is asked again.
-    fn unbind(&mut self, mut undelivered: Vec<Delivery>, ctx: &mut Context<Self>) {
+    /// Stamps stanzas and hands them to the home; what it refuses is answered here.
+    fn submit(&mut self, stanzas: Vec<Stanza>, permit: Permit, ctx: &mut Context<Self>) {
         let Some(key) = self.session.key() else {
             return;
         };
+        let permit = self.number(stanzas.len(), permit);
+        let mut stamped = Vec::with_capacity(stanzas.len());
+        for stanza in stanzas {
+            if let Some(outbound) = self.session.stamp(stanza) {
+                if outbound.spoofed {
+                    self.shared.metrics.spoofed.increment();
+                }
+                stamped.push(outbound.stanza);
+            }
+        }
+        let Err(refused) = self.shared.homes.submit(&key, stamped, permit) else {
+            return;
+        };
+        let metrics = &self.shared.metrics;
+        let limited = metrics.limited.of(Limiter::HomeQueue);
+        limited.add(refused.0.len() as u64);
+        let busy = StanzaError::new(Condition::ResourceConstraint);
+        let answered = |stanza: &Stanza| {
+            let reply = stanza.error_reply(&busy)?;
+            metrics.shared.answered(stanza.kind, busy.condition);
+            Some(Delivery::from(reply))
+        };
+        let replies = refused.0.iter().filter_map(answered).collect();
+        self.answer(replies, ctx);
+    }
+
+    /// Sends answers of the session's own, within the budget.
+    fn answer(&mut self, replies: Vec<Delivery>, ctx: &mut Context<Self>) {
+        if self.budget.take(sizes(&replies)) {
+            self.deliver(replies, ctx);
+        } else {
+            let limited = &self.shared.metrics.limited;
+            limited.of(Limiter::OutgoingBytes).increment();
+            self.end(ToConnection::Close(Close::SlowConsumer), ctx);
+        }
+    }
+
+    /// Something between the stanzas of the client.
+    fn said(&mut self, what: Said, ctx: &mut Context<Self>) {
+        match what {
+            Said::Nonza(element) => self.nonza(&element, ctx),
+            Said::Fault(reply) => {
+                self.count_fault();
+                if let Some(reply) = reply {
+                    self.answer(vec![Delivery::from(*reply)], ctx);
+                }
+            }
+        }
+    }
+
+    pub(crate) fn deliver(&mut self, batch: Vec<Delivery>, ctx: &mut Context<Self>) {
+        match (&self.attachment, &self.managed) {
+            (Attachment::Ending | Attachment::Over, _) => self.late.extend(batch),
+            (_, Some(_)) => self.keep(batch, ctx),
+            (_, None) => self.tell(ToConnection::Deliver(batch)),
+        }
+    }
+
+    /// The client has these rows; a home that is busy is told again.
+    pub(crate) fn confirm(&self, rows: Vec<RowId>, ctx: &mut Context<Self>) {
+        let Some(key) = self.session.key() else {
+            return;
+        };
+        if let Err(busy) = self.shared.homes.confirmed(&key, rows) {
+            let limited = self.shared.metrics.limited.of(Limiter::HomeQueue);
+            limited.increment();
+            ctx.run_later(RETRY, move |act, ctx| act.confirm(busy.0, ctx));
+        }
+    }
+
+    /// The session is over: everything goes back that the client did not get.
+    pub(crate) fn finish(&mut self, mut undelivered: Vec<Delivery>, ctx: &mut Context<Self>) {
+        self.attachment = Attachment::Over;
+        undelivered.extend(self.let_management_go(ctx));
         undelivered.append(&mut self.late);
-        let bytes = undelivered
-            .iter()
-            .map(|delivery| delivery.stanza.size())
-            .sum();
-        self.budget.give_back(bytes);
-        if let Err(busy) = self.homes.unbind(&key, undelivered) {
-            self.metrics.limited.of(Limiter::HomeQueue).increment();
+        self.budget.give_back(sizes(&undelivered));
+        undelivered.retain(is_missed);
+        self.unbind(undelivered, ctx);
+    }
+
+    /// Gives the resource back; a home that is busy is asked again.
+    fn unbind(&mut self, undelivered: Vec<Delivery>, ctx: &mut Context<Self>) {
+        let Some(key) = self.session.key() else {
+            return;
+        };
+        if let Err(busy) = self.shared.homes.unbind(&key, undelivered) {
+            let limited = self.shared.metrics.limited.of(Limiter::HomeQueue);
+            limited.increment();
             ctx.run_later(RETRY, move |act, ctx| act.unbind(busy.0, ctx));
         }
+    }
+}
+
+/// The bytes of stanzas, as a budget counts them.
+fn sizes(batch: &[Delivery]) -> usize {
+    batch.iter().map(|delivery| delivery.stanza.size()).sum()
+}
+
+/// Whether anybody would miss it: messages find another way, and requests want an answer. Presence and
+/// results are for this client only.
+fn is_missed(delivery: &Delivery) -> bool {
+    match delivery.stanza.kind {
+        Kind::Message(_) => delivery.custody != Custody::Copy,
+        Kind::Iq(kind) => kind.is_request(),
+        Kind::Presence(_) => false,
     }
 }
 
@@ -247,21 +302,33 @@ impl Actor for SessionActor {
 impl Handler<FromClient> for SessionActor {
     type Result = ();
 
-    fn handle(&mut self, batch: FromClient, _: &mut Self::Context) {
-        let Some(key) = self.session.key() else {
+    fn handle(&mut self, batch: FromClient, ctx: &mut Self::Context) {
+        if batch.link != self.link || matches!(self.attachment, Attachment::Detached) {
+            // What a client sent on a connection that was lost or replaced, it sends again (XEP-0198 §5).
             return;
-        };
-        self.metrics.received(&batch.stanzas);
-        let mut stamped = Vec::with_capacity(batch.stanzas.len());
-        for stanza in batch.stanzas {
-            if let Some(outbound) = self.session.stamp(stanza) {
-                if outbound.spoofed {
-                    self.metrics.spoofed.increment();
-                }
-                stamped.push(outbound.stanza);
-            }
         }
-        self.submit(&key, stamped, batch.permit);
+        self.shared.metrics.received(&batch.stanzas);
+        let FromClient {
+            stanzas,
+            asides,
+            permit,
+            ..
+        } = batch;
+        if asides.is_empty() {
+            return self.submit(stanzas, permit, ctx);
+        }
+        let (mut rest, mut taken) = (stanzas.into_iter(), 0);
+        for Aside { behind, what } in asides {
+            let piece: Vec<_> = rest.by_ref().take(behind - taken).collect();
+            taken = behind;
+            if !piece.is_empty() {
+                self.submit(piece, permit.clone(), ctx);
+            }
+            self.said(what, ctx);
+        }
+        if rest.len() > 0 {
+            self.submit(rest.collect(), permit, ctx);
+        }
     }
 }
 
@@ -269,13 +336,7 @@ impl Handler<Written> for SessionActor {
     type Result = ();
 
     fn handle(&mut self, Written(rows): Written, ctx: &mut Self::Context) {
-        let Some(key) = self.session.key() else {
-            return;
-        };
-        if let Err(busy) = self.homes.confirmed(&key, rows) {
-            self.metrics.limited.of(Limiter::HomeQueue).increment();
-            ctx.notify_later(Written(busy.0), RETRY);
-        }
+        self.confirm(rows, ctx);
     }
 }
 
@@ -283,24 +344,37 @@ impl Handler<ConnectionClosed> for SessionActor {
     type Result = ();
 
     fn handle(&mut self, closed: ConnectionClosed, ctx: &mut Self::Context) {
-        self.closed = true;
-        self.unbind(closed.undelivered, ctx);
+        let is_present = closed.link == self.link;
+        match self.attachment {
+            Attachment::Connected(_) if is_present => {
+                if !closed.finished && self.detach(ctx) {
+                    self.deliver(closed.undelivered, ctx);
+                } else {
+                    self.finish(closed.undelivered, ctx);
+                }
+            }
+            Attachment::Ending | Attachment::Over if is_present => {
+                self.finish(closed.undelivered, ctx);
+            }
+            // What was sent before stream management was enabled, and is now late.
+            _ => self.deliver(closed.undelivered, ctx),
+        }
     }
 }
 
 impl Handler<Deliver> for SessionActor {
     type Result = ();
 
-    fn handle(&mut self, Deliver(batch): Deliver, _: &mut Self::Context) {
-        self.deliver(batch);
+    fn handle(&mut self, Deliver(batch): Deliver, ctx: &mut Self::Context) {
+        self.deliver(batch, ctx);
     }
 }
 
 impl Handler<End> for SessionActor {
     type Result = ();
 
-    fn handle(&mut self, End(reason): End, _: &mut Self::Context) {
-        self.end(reason);
+    fn handle(&mut self, End(reason): End, ctx: &mut Self::Context) {
+        self.end(ToConnection::Close(reason), ctx);
     }
 }
 
@@ -309,7 +383,7 @@ impl Handler<Released> for SessionActor {
 
     fn handle(&mut self, _: Released, ctx: &mut Self::Context) {
         if !self.late.is_empty() {
-            self.unbind(Vec::new(), ctx);
+            self.finish(Vec::new(), ctx);
         }
     }
 }

@@ -12,13 +12,23 @@
 mod actor;
 pub mod client_state;
 mod config;
+mod link;
+mod managed;
 mod metrics;
 mod port;
+mod resumable_streams;
+mod shared;
 mod state;
 pub mod stream_management;
 
-pub use actor::{ConnectionClosed, FromClient, SessionActor, ToConnection, Wanted, Written};
-pub use config::Config;
+pub use actor::SessionActor;
+pub use config::{Config, ConfigError};
+pub use link::{
+    Aside, Bound, ConnectionClosed, FromClient, Link, NotResumed, Resumed, Said, Takeover,
+    ToConnection, Wanted, Written,
+};
 pub use metrics::{Direction, Limiter, Metrics};
 pub use port::Port;
+pub use resumable_streams::ResumableStreams;
+pub use shared::Shared;
 pub use state::{Outbound, Session};

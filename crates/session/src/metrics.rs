@@ -115,7 +115,7 @@ impl Metrics {
     }
 
     /// Counts what is handed to the client's connection.
-    pub(crate) fn delivered(&self, batch: &[Delivery]) {
+    pub fn delivered(&self, batch: &[Delivery]) {
         self.count(Direction::Out, batch, |delivery| &delivery.stanza);
         let now = || self.clock.now().into_std();
         self.shared.delivered(batch, now);

@@ -32,9 +32,16 @@ pub enum Effect {
         /// What the client asks for, not yet prepared; `None` lets the server choose.
         resource: Option<String>,
     },
+    /// Resume another stream of the account, as this `<resume/>` asks (XEP-0198 §5), and report with
+    /// [`Input::Resumed`](crate::Input::Resumed) or [`Input::ResumeRefused`](crate::Input::ResumeRefused).
+    /// Nothing is read in the meantime.
+    Resume(Element),
     /// A stanza of the bound client. Its `from` is what the client wrote; its language is that of the
     /// stream where it has none of its own (RFC 6120 §4.7.4).
     Stanza(Stanza),
+    /// An element of the bound client that is no stanza, for its session: of stream management (XEP-0198) or
+    /// about the client's state (XEP-0352).
+    Nonza(Element),
     /// A stanza that has to be answered with an error; the stream goes on.
     StanzaFault(Box<StanzaFault>),
     /// The stream ends. What is on its way to the peer may still be written before the next effect is

@@ -56,6 +56,11 @@ pub(crate) fn bind() -> Element {
     Element::new("bind", ns::BIND)
 }
 
+/// XEP-0198: Stream Management (§2).
+pub(crate) fn stream_management() -> Element {
+    Element::new("sm", ns::STREAM_MANAGEMENT)
+}
+
 /// XEP-0478: Stream Limits Advertisement.
 pub(crate) fn limits(config: &Config, authenticated: bool) -> Element {
     let number =

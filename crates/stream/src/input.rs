@@ -20,6 +20,10 @@ pub enum Input {
     Bound(Jid),
     /// The resource is not bound; the client may ask for another one (RFC 6120 §7.7.3).
     BindRefused(StanzaError),
+    /// Another stream is resumed on this one, which is bound now; `<resumed/>` (XEP-0198 §5).
+    Resumed(Element),
+    /// It is not resumed; `<failed/>` (XEP-0198 §5). The client may bind a resource.
+    ResumeRefused(Element),
     /// Time has passed; of use when [`deadline`](crate::Negotiation::deadline) is reached.
     Tick,
     /// The client shall go to another host (RFC 6120 §4.9.3.19): as soon as the stream is protected.

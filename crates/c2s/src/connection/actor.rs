@@ -11,7 +11,7 @@ use super::pump::Pump;
 use super::{About, Accepted, Connection, Counted, Phase};
 use crate::edge::Edge;
 use crate::metrics::Listener;
-use crate::outgoing::Outgoing;
+use crate::outgoing::{Item, Outgoing};
 use crate::pace::Pace;
 use crate::transport::Transport;
 
@@ -115,8 +115,13 @@ impl Handler<ToConnection> for ConnectionActor {
         };
         match message {
             ToConnection::Bound(answer) => connection.bound(answer, ctx),
-            ToConnection::Deliver(batch) => connection.deliver(batch),
+            ToConnection::Resumed(answer) => connection.resumed(answer, ctx),
+            ToConnection::Deliver(batch) => connection.deliver(batch, Item::Delivery),
+            ToConnection::Kept(batch) => connection.deliver(batch, |one| Item::Kept(one.stanza)),
+            ToConnection::Reply(bytes) => connection.reply(bytes),
             ToConnection::Close(close) => connection.shut_down(close, ctx),
+            ToConnection::Fail(error) => connection.fail(*error, ctx),
+            ToConnection::Abandon => connection.abandon(),
         }
     }
 }

@@ -5,17 +5,21 @@ use std::sync::Arc;
 use actix::{Addr, AsyncContext};
 use rookery_auth::Profile;
 use rookery_delivery::{BindRefused, Budget, Close, Credit, Delivery, Load, SessionId};
-use rookery_session::{ConnectionClosed, Session, SessionActor, Wanted};
-use rookery_stanza::{Condition, IqType, Jid, Kind, StanzaError};
+use rookery_session::{Bound, ConnectionClosed, Link, Resumed, SessionActor, Wanted};
+use rookery_stanza::{Condition, IqType, Kind, StanzaError};
 use rookery_stream::Input;
 
 use super::{Connection, Ctx};
+use crate::edge::Edge;
+use crate::outgoing::Item;
 use crate::security::Counted;
 
 /// The session of a connection.
 #[derive(Debug)]
 pub(super) struct Attached {
     pub(super) session: Addr<SessionActor>,
+    /// Which of the session's connections this is.
+    pub(super) link: Link,
     pub(super) budget: Arc<Budget>,
     pub(super) credit: Arc<Credit>,
     /// Whether the client knows its resource.
@@ -24,20 +28,49 @@ pub(super) struct Attached {
     pub(super) counted: Option<Counted>,
     /// Whether the session was told that nothing more is sent to the client.
     pub(super) over: bool,
-    /// Stanzas for a client that does not know its resource yet, or whose stream has ended.
-    pub(super) held: Vec<Delivery>,
+    /// What is for a client that does not know its resource yet, or whose stream has ended.
+    pub(super) held: Vec<Item>,
 }
 
 // === impl Attached ===
 
 impl Attached {
-    /// Nothing more is sent to the client: what it did not get goes back through the session.
-    pub(super) fn give_back(&mut self, mut undelivered: Vec<Delivery>) {
+    /// What connects this connection with a session.
+    fn new(session: Addr<SessionActor>, link: Link, budget: Arc<Budget>, edge: &Edge) -> Self {
+        let limits = &edge.sessions.config;
+        Self {
+            session,
+            link,
+            budget,
+            credit: Credit::new(Load {
+                stanzas: limits.max_in_flight_stanzas,
+                bytes: limits.max_in_flight_bytes,
+            }),
+            bound: false,
+            counted: None,
+            over: false,
+            held: Vec::new(),
+        }
+    }
+
+    /// A session that was resumed here (XEP-0198 §5).
+    pub(super) fn resumed(resumed: &Resumed, edge: &Edge) -> Self {
+        let budget = Arc::clone(&resumed.budget);
+        Self::new(resumed.session.clone(), resumed.link, budget, edge)
+    }
+
+    /// Nothing more is sent to the client: what it did not get goes back through the session. `finished` says
+    /// that its stream is over, and not only the connection.
+    pub(super) fn give_back(&mut self, mut undelivered: Vec<Delivery>, finished: bool) {
         self.over = true;
-        undelivered.append(&mut self.held);
+        undelivered.extend(self.held.drain(..).filter_map(Item::delivery));
         // A fresh clone of an address always has a place in the mailbox (actix grants each sender one),
         // so that only a session that died of a panic refuses.
-        let closed = ConnectionClosed { undelivered };
+        let closed = ConnectionClosed {
+            link: self.link,
+            undelivered,
+            finished,
+        };
         if self.session.clone().try_send(closed).is_err() {
             tracing::error!("the session of a connection is gone");
         }
@@ -55,38 +88,30 @@ impl Connection {
         let Some(session) = random() else {
             return self.refuse_bind(Condition::InternalServerError.into(), ctx);
         };
-        let limits = &self.edge.session;
         let budget = Arc::new(Budget::new(
-            limits.max_outgoing_bytes,
+            self.edge.sessions.config.max_outgoing_bytes,
             self.edge.session_metrics.shared.queued.clone(),
         ));
-        let credit = Credit::new(Load {
-            stanzas: limits.max_in_flight_stanzas,
-            bytes: limits.max_in_flight_bytes,
-        });
         let session = SessionActor::launch(
-            Session::new(session),
-            Wanted { account, resource },
-            Arc::clone(&self.edge.homes),
+            session,
+            Wanted {
+                account,
+                resource,
+                enable: None,
+            },
             ctx.address().recipient(),
             Arc::clone(&budget),
-            Arc::clone(&self.edge.session_metrics),
+            Arc::clone(&self.edge.sessions),
         );
-        self.attached = Some(Attached {
-            session,
-            budget,
-            credit,
-            bound: false,
-            counted: None,
-            over: false,
-            held: Vec::new(),
-        });
+        let link = Link::default();
+        self.attached = Some(Attached::new(session, link, budget, &self.edge));
     }
 
     /// The home has answered the session.
-    pub(super) fn bound(&mut self, answer: Result<Jid, BindRefused>, ctx: &mut Ctx) {
+    pub(super) fn bound(&mut self, answer: Result<Box<Bound>, BindRefused>, ctx: &mut Ctx) {
         match answer {
-            Ok(jid) => {
+            Ok(bound) => {
+                let jid = bound.jid;
                 let stream = self.negotiation.stream_id();
                 tracing::debug!(stream, %jid, peer = %self.about.peer, "session bound");
                 let login = self.edge.metrics.login_seconds.of(Profile::Legacy);
@@ -111,7 +136,7 @@ impl Connection {
     }
 
     /// The client knows its resource: what was held for it follows.
-    fn release(&mut self) {
+    pub(super) fn release(&mut self) {
         let Some(attached) = &mut self.attached else {
             return;
         };

@@ -2,7 +2,7 @@
 
 use actix::ActorContext;
 use rookery_delivery::Load;
-use rookery_session::FromClient;
+use rookery_session::{Aside, FromClient, Said};
 use rookery_stanza::{Stanza, StanzaFault, StreamCondition, StreamError};
 use rookery_stream::{Effect, Ending, Input};
 use rookery_tls::HandshakeResult;
@@ -10,22 +10,38 @@ use rookery_tls::HandshakeResult;
 use super::{Connection, Ctx, Phase};
 use crate::metrics::CloseReason;
 
+/// What is for the session, in order.
+#[derive(Default)]
+struct Batch {
+    stanzas: Vec<Stanza>,
+    asides: Vec<Aside>,
+}
+
+impl Batch {
+    fn aside(&mut self, what: Said) {
+        let behind = self.stanzas.len();
+        self.asides.push(Aside { behind, what });
+    }
+}
+
 impl Connection {
-    /// Carries out effects in their order; the stanzas among them travel as one batch.
+    /// Carries out effects in their order; what is for the session travels as one batch.
     pub(super) fn carry_out(&mut self, effects: Vec<Effect>, ctx: &mut Ctx) {
-        let mut stanzas = Vec::new();
+        let mut batch = Batch::default();
         for effect in effects {
             match effect {
-                Effect::Stanza(stanza) => stanzas.push(stanza),
+                Effect::Stanza(stanza) => batch.stanzas.push(stanza),
+                Effect::Nonza(element) => batch.aside(Said::Nonza(element)),
                 Effect::Send(bytes) => self.outgoing.push_raw(bytes),
-                Effect::StanzaFault(fault) => self.refuse(&fault),
+                Effect::StanzaFault(fault) => batch.aside(self.refused(&fault)),
                 Effect::StartTls => self.start_tls(ctx),
                 Effect::Sasl(request) => self.sasl(request, ctx),
                 Effect::BeforeLogin(request) => self.before_login(request, ctx),
                 Effect::Authenticated(account) => self.authenticated(&account, ctx),
                 Effect::Bind { resource } => self.bind(resource, ctx),
+                Effect::Resume(request) => self.resume(&request, ctx),
                 Effect::Closing(ending) => {
-                    self.submit(std::mem::take(&mut stanzas), ctx);
+                    self.submit(std::mem::take(&mut batch), ctx);
                     self.edge.metrics.stream_errors.count(&ending);
                     if ending == Ending::NoTls && self.phase == Phase::Open {
                         self.count_handshake(HandshakeResult::Timeout);
@@ -42,18 +58,16 @@ impl Connection {
                 Effect::Disconnect => self.disconnect(),
             }
         }
-        self.submit(stanzas, ctx);
+        self.submit(batch, ctx);
     }
 
-    /// Answers a stanza that could not be read. The answer does not come from the session, and takes nothing
-    /// from its budget.
-    fn refuse(&mut self, fault: &StanzaFault) {
-        if let Some(reply) = fault.reply() {
+    /// The answer to a stanza that could not be read. The session sends it, since it counts both.
+    fn refused(&self, fault: &StanzaFault) -> Said {
+        let reply = fault.reply();
+        if reply.is_some() {
             self.edge.answered(fault.stanza.kind, fault.error.condition);
-            let mut bytes = Vec::new();
-            reply.write(&mut bytes);
-            self.outgoing.push_raw(bytes.into());
         }
+        Said::Fault(reply.map(Box::new))
     }
 
     /// What was queued in clear goes out before TLS begins.
@@ -66,23 +80,25 @@ impl Connection {
         }
     }
 
-    fn submit(&mut self, stanzas: Vec<Stanza>, ctx: &mut Ctx) {
-        if stanzas.is_empty() {
+    fn submit(&mut self, batch: Batch, ctx: &mut Ctx) {
+        let Batch { stanzas, asides } = batch;
+        if stanzas.is_empty() && asides.is_empty() {
             return;
         }
         let Some(attached) = &self.attached else {
             return;
         };
         let load = Load {
-            stanzas: stanzas.len(),
+            stanzas: stanzas.len() + asides.len(),
             bytes: stanzas.iter().map(Stanza::size).sum(),
         };
-        let permit = attached.credit.take(load, self.read.into_std());
-        if attached
-            .session
-            .try_send(FromClient { stanzas, permit })
-            .is_err()
-        {
+        let from_client = FromClient {
+            link: attached.link,
+            stanzas,
+            asides,
+            permit: attached.credit.take(load, self.read.into_std()),
+        };
+        if attached.session.try_send(from_client).is_err() {
             // The credit bounds what waits in the session's mailbox far below its capacity, so only a
             // session that died of a panic refuses: the client has to begin anew.
             tracing::error!(peer = %self.about.peer, "the session is gone");

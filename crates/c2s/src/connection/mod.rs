@@ -10,6 +10,7 @@
 //! - `effects`: what a stream wants done
 //! - `login`: SASL
 //! - `binding`: the session
+//! - `resuming`: the session of another connection
 //! - `moving`: from one arbiter to another
 
 mod actor;
@@ -19,6 +20,7 @@ mod farewell;
 mod login;
 mod moving;
 mod pump;
+mod resuming;
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -26,6 +28,7 @@ use std::sync::Arc;
 use std::task::Waker;
 
 use actix::Context;
+use bytes::Bytes;
 use rookery_auth::Login;
 use rookery_delivery::{Close, Delivery};
 use rookery_stanza::{StreamCondition, StreamError};
@@ -36,7 +39,7 @@ use crate::admission::Place;
 use crate::edge::Edge;
 use crate::metrics::{CloseReason, Listener};
 use crate::newcomers::Turn;
-use crate::outgoing::Outgoing;
+use crate::outgoing::{Item, Outgoing};
 use crate::pace::Pace;
 use crate::security::Secured;
 use crate::transport::Transport;
@@ -147,14 +150,31 @@ impl Connection {
     }
 
     /// Takes what the session passes on for the client.
-    fn deliver(&mut self, batch: Vec<Delivery>) {
-        match &mut self.attached {
-            Some(attached) if attached.over => attached.give_back(batch),
+    fn deliver(&mut self, batch: Vec<Delivery>, item: impl Fn(Delivery) -> Item) {
+        let Some(attached) = &mut self.attached else {
+            return;
+        };
+        let is_open = self.phase == Phase::Open;
+        if is_open && !attached.over {
+            self.edge.session_metrics.delivered(&batch);
+        }
+        let items = batch.into_iter().map(item);
+        if attached.over {
+            attached.give_back(items.filter_map(Item::delivery).collect(), true);
+        } else if attached.bound && is_open {
+            self.outgoing.push(items);
+        } else {
             // Until the client knows its resource, and after the end of its stream, stanzas wait.
-            Some(attached) if !(attached.bound && self.phase == Phase::Open) => {
-                attached.held.extend(batch);
-            }
-            _ => self.outgoing.push(batch),
+            attached.held.extend(items);
+        }
+    }
+
+    /// Takes what the session itself says to the client.
+    fn reply(&mut self, bytes: Bytes) {
+        match &mut self.attached {
+            Some(attached) if !attached.bound => attached.held.push(Item::Raw(bytes)),
+            Some(_) if self.phase == Phase::Open => self.outgoing.push_raw(bytes),
+            _ => {}
         }
     }
 
@@ -184,12 +204,31 @@ impl Connection {
         self.tell(Input::Shutdown(error), ctx);
     }
 
-    /// Parts with the session, and gives back what the client did not get.
+    /// Ends the stream with this error, as the session wants.
+    fn fail(&mut self, error: StreamError, ctx: &mut Ctx) {
+        self.closing(CloseReason::StreamError);
+        // What the session has said before is still of use.
+        self.pass_on();
+        self.let_session_go();
+        self.tell(Input::Shutdown(error), ctx);
+    }
+
+    /// Ends the connection and leaves the stream as it is: the client does not answer.
+    fn abandon(&mut self) {
+        self.closing(CloseReason::Timeout);
+        self.let_session_go();
+        self.broken(CloseReason::Timeout);
+        self.wake();
+    }
+
+    /// Parts with the session, and gives back what the client did not get. A session whose stream has not
+    /// ended may go on at another connection.
     fn let_session_go(&mut self) {
         if let Some(attached) = &mut self.attached
             && !attached.over
         {
-            attached.give_back(self.outgoing.undelivered());
+            let finished = !attached.bound || self.negotiation.is_ending();
+            attached.give_back(self.outgoing.undelivered(), finished);
         }
     }
 

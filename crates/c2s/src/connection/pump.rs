@@ -255,11 +255,7 @@ impl Connection {
 
     /// Whether so much waits for the client that it shall read before it is listened to.
     fn writes_first(&self) -> bool {
-        let stanzas = self
-            .attached
-            .as_ref()
-            .map_or(0, |attached| attached.budget.queued());
-        stanzas.saturating_add(self.outgoing.raw_bytes()) >= WRITE_FIRST
+        self.outgoing.bytes() >= WRITE_FIRST
     }
 
     /// Gives the stream what arrived, in plain text.
@@ -285,7 +281,7 @@ impl Connection {
     }
 
     /// The transport is at its end: what it still has is flushed, and nothing is expected any more.
-    fn broken(&mut self, reason: CloseReason) {
+    pub(super) fn broken(&mut self, reason: CloseReason) {
         self.closing(reason);
         self.phase = Phase::Disconnecting(self.phase.reason().unwrap_or(reason));
     }

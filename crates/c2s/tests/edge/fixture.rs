@@ -29,10 +29,20 @@ use rookery_telemetry::Registry;
 use rookery_tls::CertificateStore;
 use tokio::sync::Semaphore;
 
+use crate::scram;
+
+/// Asks for a resource.
+const BIND: &str = "<iq type='set' id='b'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'>\
+    <resource>r</resource></bind></iq>";
+
 /// How long a test waits for something that must happen.
 const PATIENCE: Duration = Duration::from_secs(20);
 /// Binds that may be answered, before a test holds them.
 const BINDS: usize = 1_000;
+
+/// An account of the server, and its password.
+const JULIET: &str = "juliet";
+const PASSWORD: &str = "wherefore";
 
 /// What the homes were told.
 pub(crate) enum Event {
@@ -162,7 +172,7 @@ impl Fixture {
         std::thread::spawn(move || {
             let system = actix::System::new();
             system.block_on(async {
-                let services = services(&path, for_edge, signal, for_services);
+                let services = services(&path, for_edge, signal, for_services).await;
                 let listening = rookery_c2s::listen(config, services).unwrap();
                 ready.send(listening).unwrap();
             });
@@ -284,7 +294,7 @@ impl Fixture {
     }
 }
 
-fn services(
+async fn services(
     path: &std::path::Path,
     homes: Arc<FakeHomes>,
     drain: rookery_lifecycle::DrainSignal,
@@ -303,8 +313,9 @@ fn services(
         anonymous: true,
         ..HostConfig::default()
     };
+    let store = Arc::new(rookery_storage::memory::MemoryStore::new());
     let logins = rookery_auth::Services {
-        store: Arc::new(rookery_storage::memory::MemoryStore::new()),
+        store: store.clone(),
         scope: scope.clone(),
         clock: clock.clone(),
         registry: registry.clone(),
@@ -315,9 +326,16 @@ fn services(
         anonymous: true,
         ..Host::new("localhost".parse().unwrap())
     };
+    let names = ["localhost".to_owned()];
+    let config = rookery_auth::Config::default();
+    let authenticator = Authenticator::new(&config, hosts, logins);
+    let accounts =
+        rookery_auth::Accounts::new(&config, names, store, authenticator.hashing().clone());
+    let juliet = format!("{JULIET}@localhost");
+    accounts.create(&juliet, PASSWORD.to_owned()).await.unwrap();
     Services {
         arbiters: (0..2).map(|_| Arbiter::new().handle()).collect(),
-        authenticator: Authenticator::new(&rookery_auth::Config::default(), hosts, logins),
+        authenticator,
         certificates: CertificateStore::load(&tls, &[], clock.clone(), &registry).unwrap(),
         clock,
         features: Features::default(),
@@ -380,6 +398,29 @@ impl Client {
         self.read_until(">");
     }
 
+    /// Authenticates as an account that there is, up to the features of the last stream.
+    pub(crate) fn authenticate_as_juliet(&mut self) {
+        self.open();
+        let hello = scram::hello(JULIET);
+        self.send(&format!(
+            "<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='SCRAM-SHA-1'>{hello}</auth>"
+        ));
+        let challenge = self.read_until("</challenge>");
+        let challenge = challenge.split(['<', '>']).nth(2).unwrap();
+        let proof = scram::proof(JULIET, PASSWORD, challenge);
+        self.send(&format!(
+            "<response xmlns='urn:ietf:params:xml:ns:xmpp-sasl'>{proof}</response>"
+        ));
+        self.read_until("</success>");
+        self.open();
+    }
+
+    /// Binds a resource, once it has authenticated.
+    pub(crate) fn bind(&mut self) {
+        self.send(BIND);
+        self.read_until("</iq>");
+    }
+
     /// Logs in anonymously and binds a resource; gives the full JID.
     pub(crate) fn log_in(&mut self) -> String {
         self.ask_for_a_resource();
@@ -399,10 +440,7 @@ impl Client {
         self.open();
         self.authenticate();
         self.open();
-        self.send(
-            "<iq type='set' id='b'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'>\
-             <resource>r</resource></bind></iq>",
-        );
+        self.send(BIND);
     }
 
     /// Ends the connection as a crash would.

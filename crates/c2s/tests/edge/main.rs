@@ -1,6 +1,8 @@
 //! The edge with real sockets: connections, sessions and a stand-in for the homes of accounts.
 
 mod fixture;
+mod scram;
+mod stream_management;
 
 use std::time::Duration;
 

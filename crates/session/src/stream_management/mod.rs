@@ -9,6 +9,7 @@
 
 mod element;
 mod inbound;
+mod metrics;
 mod outbound;
 mod record;
 mod resumption;
@@ -21,6 +22,7 @@ use tokio::time::Instant;
 
 pub use element::{Command, ElementError, Enable, Failed, Reply, Resumable, Resume};
 pub use inbound::Inbound;
+pub use metrics::{Attempt, DetachedEnd, Metrics, Mode};
 pub use outbound::{Due, Limits, Outbound, TooHigh, Unacknowledged};
 pub use resumption::{Asker, Former, SmId, may_resume};
 
@@ -241,6 +243,12 @@ impl StreamManagement {
         let resumption = self.managed.as_ref()?.resumption.as_ref()?;
         let max = u64::from(resumption.max) * 1000;
         Some(resumption.detached?.saturating_add(max))
+    }
+
+    /// For how many seconds after its connection was lost the stream can be resumed.
+    pub fn max(&self) -> Option<u32> {
+        let resumption = self.managed.as_ref()?.resumption.as_ref()?;
+        Some(resumption.max)
     }
 
     /// What the stream is resumed by.

@@ -99,7 +99,7 @@ fn is_for_server(stanza: &Stanza, account: &BareJid, host: &str) -> bool {
         .is_none_or(|to| to == account.as_jid() || (to.is_bare() && to.as_str() == host))
 }
 
-pub(super) fn refuse(request: &Stanza, error: &StanzaError, effects: &mut Vec<Effect>) {
+fn refuse(request: &Stanza, error: &StanzaError, effects: &mut Vec<Effect>) {
     if let Some(reply) = request.error_reply(error) {
         Negotiation::send(&reply, effects);
     }

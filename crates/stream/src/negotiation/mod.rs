@@ -6,6 +6,7 @@ mod binding;
 mod closing;
 mod encryption;
 mod opening;
+mod stream_management;
 #[cfg(test)]
 mod tests;
 
@@ -14,10 +15,11 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::Bytes;
-use rookery_stanza::{BareJid, Condition, ParseError, Stanza, StreamCondition, StreamError, ns};
+use rookery_stanza::{
+    BareJid, Condition, ParseError, Stanza, StanzaFault, StreamCondition, StreamError, ns,
+};
 use rookery_xml::{Element, StreamNamespaces};
 
-use self::binding::refuse;
 use crate::config::{Config, StartTls};
 use crate::effect::Effect;
 use crate::framing::{Frame, Framing};
@@ -100,6 +102,8 @@ enum State {
     Authenticated,
     /// The answer to this request to bind a resource.
     Binding(Box<Stanza>),
+    /// The answer to a request to resume another stream (XEP-0198 §5).
+    Resuming,
     /// Stanzas.
     Bound,
     /// The end of the client's side, after ours; until then stanzas may still be taken.
@@ -167,6 +171,8 @@ impl Negotiation {
             Input::Answered(answer) => self.answered(answer, effects),
             Input::Bound(jid) => self.bound(&jid, now, effects),
             Input::BindRefused(error) => self.bind_refused(&error, effects),
+            Input::Resumed(reply) => self.resumed(&reply, now, effects),
+            Input::ResumeRefused(reply) => self.resume_refused(&reply, effects),
             Input::Tick => self.tick(now, effects),
             Input::SeeOtherHost(host) => {
                 self.redirect = Some(host);
@@ -244,6 +250,7 @@ impl Negotiation {
             | State::Authenticating
             | State::Authenticated
             | State::Binding(_)
+            | State::Resuming
             | State::Closed => false,
         }
     }
@@ -313,7 +320,9 @@ impl Negotiation {
                     stanza.lang.clone_from(&stream.lang);
                 }
                 if self.binds_again(&stanza) {
-                    return refuse(&stanza, &Condition::NotAllowed.into(), effects);
+                    let error = Condition::NotAllowed.into();
+                    let fault = Box::new(StanzaFault { stanza, error });
+                    return effects.push(Effect::StanzaFault(fault));
                 }
                 effects.push(Effect::Stanza(stanza));
             }
@@ -354,6 +363,10 @@ impl Negotiation {
             }
             (ns::TLS, "starttls") if !self.is_bound() => self.starttls(&element, effects),
             (ns::SASL, _) if !self.is_bound() => self.sasl(&element, now, effects),
+            (ns::STREAM_MANAGEMENT, _) => self.stream_management(element, now, effects),
+            (ns::CLIENT_STATE, "active" | "inactive") if self.is_bound() => {
+                effects.push(Effect::Nonza(element));
+            }
             _ => self.unsupported(now, effects),
         }
     }

@@ -109,6 +109,7 @@ impl Negotiation {
         let mut list = Vec::new();
         if self.account.is_some() {
             list.push(features::bind());
+            list.push(features::stream_management());
             list.push(features::limits(&self.config, true));
             list.extend(self.service.features(host, Stage::Binding, self.tls()));
         } else {

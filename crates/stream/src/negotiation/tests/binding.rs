@@ -103,14 +103,11 @@ fn stanzas_that_follow_the_request_wait_for_its_answer_s10_1() {
 
 #[test]
 fn who_is_bound_is_not_allowed_to_bind_again_s7_6_2_2() {
-    for (to, from) in [("", ""), (" to='im.example.com'", " from='im.example.com'")] {
+    for to in ["", " to='im.example.com'"] {
         let mut play = Play::bound();
         assert_eq!(
             play.hears(&BIND.replace(" id", &format!("{to} id"))),
-            format!(
-                "<iq{from} id='b1' type='error'><error type='cancel'>\
-                 <not-allowed xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></iq>"
-            )
+            "[fault not-allowed]"
         );
         assert_eq!(play.hears("<presence/>"), "[stanza <presence/>]");
     }

@@ -9,6 +9,7 @@ mod limits;
 mod opening;
 mod properties;
 mod stanzas;
+mod stream_management;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -195,6 +196,11 @@ fn written(effects: &[Effect]) -> String {
             stanza.write(&mut out);
             format!("[stanza {}]", bytes(&out))
         }
+        Effect::Resume(request) => {
+            let previous = request.attribute("previd").unwrap_or_default();
+            format!("[resume {previous}]")
+        }
+        Effect::Nonza(element) => format!("[nonza {}]", element.name()),
         Effect::StanzaFault(fault) => format!("[fault {}]", fault.error.condition.as_str()),
         Effect::Closing(ending) => {
             let text = format!("{ending:?}");

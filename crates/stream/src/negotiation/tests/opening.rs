@@ -29,7 +29,7 @@ fn binding_limits_and_further_features_are_offered_after_authentication_s7_4() {
     play.hears(AUTH);
     play.told(success());
     let expected = header(2, " version='1.0'")
-        + "<stream:features><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'/>\
+        + "<stream:features><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'/><sm xmlns='urn:xmpp:sm:3'/>\
            <limits xmlns='urn:xmpp:stream-limits:0'><max-bytes>262144</max-bytes>\
            <idle-seconds>300</idle-seconds></limits>\
            <ver xmlns='urn:xmpp:features:rosterver'/></stream:features>";
