@@ -83,7 +83,7 @@ impl Account {
                     }
                     step.now().route(stanza);
                 }
-                Order::Removed(_) => {}
+                Order::Removed(rows) => self.removed(&rows),
                 Order::End(reason) => step.now().push(Effect::End(reason)),
             }
         }

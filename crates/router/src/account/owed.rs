@@ -180,6 +180,16 @@ impl Account {
         }
     }
 
+    /// A client has removed these rows from the log (XEP-0013 §2.5).
+    pub(super) fn removed(&mut self, rows: &[RowId]) {
+        for row in rows {
+            for session in self.sessions.iter_mut() {
+                session.unconfirmed.remove(*row);
+            }
+        }
+        self.owed.rows = self.owed.rows.saturating_sub(rows.len() as u64);
+    }
+
     /// A client has these rows: nobody is owed them any more.
     pub(super) fn confirmed(&mut self, session: SessionId, rows: Vec<RowId>, step: &mut Step) {
         for another in self.sessions.iter_mut() {
