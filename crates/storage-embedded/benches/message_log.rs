@@ -1,7 +1,8 @@
 //! What the message log does on this disk, as tables in Markdown: rates and delays of appending, and pages of an account
 //! with a million rows. Beside it the same messages in the SQLite store.
 //!
-//! `cargo bench -p rookery-storage-embedded --bench message_log -- SECONDS ROWS`; the defaults are 5 and 1000000.
+//! `cargo bench -p rookery-storage-embedded --bench message_log -- SECONDS ROWS`; the defaults are 5 and 1000000. With the
+//! word `steady` only the steady rates are measured, with `reads` only reads of accounts that were just written.
 #![expect(
     clippy::expect_used,
     clippy::print_stdout,
@@ -50,10 +51,23 @@ fn main() {
         .collect();
     let seconds = numbers.first().copied().unwrap_or(5);
     let rows = numbers.get(1).copied().unwrap_or(1_000_000);
+    let wants = |word: &str| std::env::args().any(|other| other == word);
+    let everything = !wants("steady") && !wants("reads");
+    let time = Duration::from_secs(seconds);
     let runtime = Builder::new_current_thread().enable_all().build();
     runtime.expect("a runtime").block_on(async {
-        appending(Duration::from_secs(seconds)).await;
-        paging(rows).await;
+        if everything {
+            appending(time).await;
+        }
+        if everything || wants("steady") {
+            steadily(time).await;
+        }
+        if everything || wants("reads") {
+            reading(time).await;
+        }
+        if everything {
+            paging(rows).await;
+        }
     });
 }
 
@@ -62,8 +76,12 @@ fn folder() -> TempDir {
     tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a directory")
 }
 
+/// With `delay=SECONDS` the index stays so far behind.
 fn open_log(path: &Path) -> Arc<EmbeddedLog> {
-    EmbeddedLog::open(path, &LogConfig::default(), &Registry::new()).expect("a log")
+    let mut config = LogConfig::default();
+    let delay = std::env::args().find_map(|word| word.strip_prefix("delay=")?.parse().ok());
+    config.index_delay_seconds = delay.unwrap_or(config.index_delay_seconds);
+    EmbeddedLog::open(path, &config, &Registry::new()).expect("a log")
 }
 
 fn account(number: u64) -> BareJid {
@@ -282,10 +300,7 @@ async fn append_to_store(store: &EmbeddedStore, traffic: &Traffic) {
 }
 
 async fn appending(time: Duration) {
-    println!(
-        "| what | callers | messages/s | rows/s | p50 ms | p99 ms | max ms | µs CPU/message | bytes/message |"
-    );
-    println!("|---|---|---|---|---|---|---|---|---|");
+    head();
     print("disk: write and sync", "1", &disk(time).await);
     for at_once in [1, 16, 256, 2048] {
         let folder = folder();
@@ -299,18 +314,6 @@ async fn appending(time: Duration) {
             "log: append, then confirm",
             &at_once.to_string(),
             &run.await,
-        );
-        log.close().await;
-    }
-    for rate in [2500, 5000, 10_000] {
-        let folder = folder();
-        let (log, traffic) = (open_log(folder.path()), Traffic::new());
-        let (shared, traffic) = (Arc::clone(&log), Rc::new(traffic));
-        let append = async move || append_only(&shared, &traffic).await;
-        print(
-            "log: append",
-            &format!("{rate}/s"),
-            &steady(rate, time, append).await,
         );
         log.close().await;
     }
@@ -331,6 +334,70 @@ async fn appending(time: Duration) {
         print("SQLite: append", &at_once.to_string(), &run.await);
         store.close().await;
     }
+}
+
+fn head() {
+    println!(
+        "\n| what | callers | messages/s | rows/s | p50 ms | p99 ms | max ms | µs CPU/message | bytes/message |"
+    );
+    println!("|---|---|---|---|---|---|---|---|---|");
+}
+
+async fn steadily(time: Duration) {
+    head();
+    for rate in [2500, 5000, 10_000] {
+        let folder = folder();
+        let (log, traffic) = (open_log(folder.path()), Traffic::new());
+        let (shared, traffic) = (Arc::clone(&log), Rc::new(traffic));
+        let append = async move || append_and_confirm(&shared, &traffic).await;
+        print(
+            "log: append, then confirm",
+            &format!("{rate}/s"),
+            &steady(rate, time, append).await,
+        );
+        log.close().await;
+    }
+}
+
+/// What an account's reads cost that has just had messages, while thousands of others have some.
+async fn reading(time: Duration) {
+    head();
+    let folder = folder();
+    let (log, traffic) = (open_log(folder.path()), Rc::new(Traffic::new()));
+    let (shared, others) = (Arc::clone(&log), Rc::clone(&traffic));
+    let tasks = tokio::task::LocalSet::new();
+    tasks.spawn_local(async move {
+        let append = async move || append_only(&shared, &others).await;
+        steady(5000, 4 * time, append).await
+    });
+    let next = Cell::new(0);
+    let recent = || {
+        next.set((next.get() + 7919) % ACCOUNTS);
+        account(next.get())
+    };
+    let measure = async {
+        tokio::time::sleep(time).await;
+        let run = closed(1, time, async || {
+            log.tail(&recent()).await.expect("a tail");
+        });
+        print("log: tail, at 5000 messages/s", "1", &run.await);
+        let run = closed(1, time, async || {
+            drop(log.read_owed(&recent(), None, 50).await.expect("rows"));
+        });
+        print("log: read_owed, at 5000 messages/s", "1", &run.await);
+        let page = PageQuery {
+            end: End::Newest,
+            limit: 50,
+            ..PageQuery::default()
+        };
+        let run = closed(1, time, async || {
+            drop(log.page(&recent(), page.clone()).await.expect("a page"));
+        });
+        print("log: page, at 5000 messages/s", "1", &run.await);
+    };
+    tasks.run_until(measure).await;
+    drop(tasks);
+    log.close().await;
 }
 
 fn credentials() -> Credentials {

@@ -26,6 +26,6 @@ mod store;
 mod writer;
 
 pub use config::{Config, Durability};
-pub use log::{EmbeddedLog, LogConfig};
+pub use log::{EmbeddedLog, LogConfig, LogConfigError};
 pub use open::OpenError;
 pub use store::EmbeddedStore;

@@ -75,6 +75,8 @@ fn open(folder: &Path, config: &LogConfig) -> Result<Arc<EmbeddedLog>, OpenError
 fn small_segments() -> LogConfig {
     LogConfig {
         segment_bytes: NonZeroU32::new(64 << 10).unwrap(),
+        index_delay_seconds: 0,
+        clearing: Duration::from_millis(20),
         ..LogConfig::default()
     }
 }
@@ -276,6 +278,82 @@ async fn a_damaged_record_costs_only_itself() {
             .is_err_and(|error| matches!(error, StoreError::Corrupt(_)))
     );
     assert!(read(rows[2]).await.is_ok_and(|rows| rows[0].is_some()));
+}
+
+/// Runs a work with a log whose index somebody else holds, so that it cannot be written.
+async fn with_a_locked_index(work: impl AsyncFnOnce(&EmbeddedLog)) {
+    let log = Lodging::open(&LogConfig::default());
+    let other = rusqlite::Connection::open(log.folder.path().join("messages.db")).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    work(&log).await;
+    other.execute_batch("ROLLBACK").unwrap();
+    log.close().await;
+}
+
+#[tokio::test]
+async fn no_read_waits_for_the_index() {
+    with_a_locked_index(async |log| {
+        let archived = fill(log, 0..10).await;
+        let waiting = add(log, 10, Purpose::Both(Vec::new())).await;
+        let had = add(log, 11, Purpose::Both(Vec::new())).await;
+        log.confirm(&romeo(), vec![had]).await.unwrap();
+        let payload = "a tombstone".into();
+        let replaced = log.replace(&romeo(), archived[3], payload).await;
+        assert_eq!(replaced, Ok(true));
+        let tail = Tail {
+            last: Some(had),
+            owed: 1,
+        };
+        assert_eq!(log.tail(&romeo()).await, Ok(tail));
+        let owed = log.read_owed(&romeo(), None, 10).await.unwrap();
+        assert_eq!(ids(&owed), [waiting]);
+        assert_eq!(archive(log).await.len(), 12);
+        let rows = log.rows(&romeo(), vec![archived[3]]).await.unwrap();
+        assert!(
+            rows.iter()
+                .flatten()
+                .any(|row| row.payload == "a tombstone")
+        );
+        let repeat = log.append(vec![message(0, Purpose::Archive)]).await;
+        assert_eq!(repeat, Ok(vec![Appended::Repeat(archived[0])]));
+        assert_eq!(log.open(&romeo(), 7).await, Ok(Opened::Home(tail)));
+        log.erase(&romeo()).await.unwrap();
+        assert_eq!(log.span(&romeo()).await, Ok(None));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn damage_before_acknowledged_messages_is_not_taken_for_the_end() {
+    let log = Lodging::open(&LogConfig::default());
+    for mark in 0..3 {
+        add(&log, mark, Purpose::Archive).await;
+    }
+    // As after a crash: nothing of it was put into the index.
+    let folder = tempfile::tempdir().unwrap();
+    let name = "messages-0000000001.log";
+    let mut bytes = fs::read(log.folder.path().join(name)).unwrap();
+    let copy = |bytes: &[u8]| fs::write(folder.path().join(name), bytes).unwrap();
+    copy(&bytes);
+    let whole = open(folder.path(), &LogConfig::default()).unwrap();
+    assert_eq!(archive(&whole).await.len(), 3);
+    whole.close().await;
+
+    let at = bytes
+        .windows(3)
+        .position(|window| window == b"001")
+        .unwrap();
+    bytes[at] = b'7';
+    copy(&bytes);
+    fs::remove_file(folder.path().join("messages.db")).unwrap();
+    let error = open(folder.path(), &LogConfig::default()).unwrap_err();
+    let text = error.to_string();
+    assert!(matches!(error, OpenError::Corrupt { .. }), "{text}");
+    assert!(
+        text.contains(name) && text.contains("acknowledged"),
+        "{text}"
+    );
+    log.close().await;
 }
 
 /// Waits until the indexer, which clears up once in a while, has given segments up.

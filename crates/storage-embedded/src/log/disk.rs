@@ -4,7 +4,7 @@ use std::fmt;
 use std::fs::{self, File};
 use std::io;
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// A folder of numbered segments.
@@ -14,6 +14,12 @@ pub(crate) trait Disk: Send + Sync + fmt::Debug {
 
     /// Makes a segment, or empties it if it is there. That it exists is durable with the answer.
     fn create(&self, number: u32) -> io::Result<Arc<dyn Segment>>;
+
+    /// Makes a file that is no segment yet, or empties it if it is there.
+    fn spare(&self) -> io::Result<Arc<dyn Segment>>;
+
+    /// Makes it the segment of a number that there is no other of. That it is one is durable with the answer.
+    fn adopt(&self, number: u32) -> io::Result<()>;
 
     /// Opens a segment that is there.
     fn open(&self, number: u32) -> io::Result<Arc<dyn Segment>>;
@@ -45,8 +51,15 @@ pub(crate) struct Folder {
 
 /// Before the number of a segment in the name of its file.
 const PREFIX: &str = "messages-";
+/// In its place, in the name of one that has no number yet.
+const SPARE: &str = "next";
 /// After it.
 const SUFFIX: &str = ".log";
+
+/// The name of the file of a segment.
+pub(crate) fn file_name(number: u32) -> String {
+    format!("{PREFIX}{number:010}{SUFFIX}")
+}
 
 // === impl Folder ===
 
@@ -56,8 +69,22 @@ impl Folder {
         Self { path }
     }
 
+    fn spare_path(&self) -> PathBuf {
+        self.path.join(format!("{PREFIX}{SPARE}{SUFFIX}"))
+    }
+
+    fn make(&self, path: &Path) -> io::Result<Arc<dyn Segment>> {
+        let mut options = File::options();
+        options.read(true).write(true).create(true).truncate(true);
+        Ok(Arc::new(options.mode(0o600).open(path)?))
+    }
+
+    fn sync(&self) -> io::Result<()> {
+        File::open(&self.path)?.sync_all()
+    }
+
     fn segment(&self, number: u32) -> PathBuf {
-        self.path.join(format!("{PREFIX}{number:010}{SUFFIX}"))
+        self.path.join(file_name(number))
     }
 }
 
@@ -76,11 +103,18 @@ impl Disk for Folder {
     }
 
     fn create(&self, number: u32) -> io::Result<Arc<dyn Segment>> {
-        let mut options = File::options();
-        options.read(true).write(true).create(true).truncate(true);
-        let file = options.mode(0o600).open(self.segment(number))?;
-        File::open(&self.path)?.sync_all()?;
-        Ok(Arc::new(file))
+        let file = self.make(&self.segment(number))?;
+        self.sync()?;
+        Ok(file)
+    }
+
+    fn spare(&self) -> io::Result<Arc<dyn Segment>> {
+        self.make(&self.spare_path())
+    }
+
+    fn adopt(&self, number: u32) -> io::Result<()> {
+        fs::rename(self.spare_path(), self.segment(number))?;
+        self.sync()
     }
 
     fn open(&self, number: u32) -> io::Result<Arc<dyn Segment>> {

@@ -4,13 +4,14 @@
 //! |---|---|
 //! | 4 | length of the body |
 //! | 4 | checksum of the record before |
-//! | 4 | checksum over the segment's number, the place in it, the two above, and the body |
+//! | 4 | up to where the segment was durable when the record was written |
+//! | 4 | checksum over the segment's number, the place in it, the three above, and the body |
 //!
 //! What an earlier, failed write has left behind the end cannot be taken for the next record: its place or the record
 //! before it would differ. All numbers are little-endian.
 
 /// Bytes before the body.
-pub(crate) const HEADER: usize = 12;
+pub(crate) const HEADER: usize = 16;
 /// A longer body is not written, and no length that is read is trusted above it.
 pub(crate) const LONGEST: usize = 64 << 20;
 /// Bytes at the beginning of each segment.
@@ -32,6 +33,8 @@ pub(crate) struct Header {
     pub(crate) length: usize,
     /// The checksum of the record before.
     pub(crate) chain: u32,
+    /// Up to where the segment was durable when it was written.
+    pub(crate) synced: u32,
     /// The checksum of this one.
     pub(crate) checksum: u32,
 }
@@ -40,16 +43,17 @@ pub(crate) struct Header {
 
 impl Header {
     /// The header of this body at this place.
-    pub(crate) fn of(body: &[u8], place: Place, chain: u32) -> Self {
+    pub(crate) fn of(body: &[u8], place: Place, chain: u32, synced: u32) -> Self {
         let length = u32::try_from(body.len()).unwrap_or(u32::MAX);
         let mut hasher = crc32fast::Hasher::new();
-        for number in [place.segment, place.offset, length, chain] {
+        for number in [place.segment, place.offset, length, chain, synced] {
             hasher.update(&number.to_le_bytes());
         }
         hasher.update(body);
         Self {
             length: body.len(),
             chain,
+            synced,
             checksum: hasher.finalize(),
         }
     }
@@ -57,7 +61,7 @@ impl Header {
     pub(crate) fn to_bytes(self) -> [u8; HEADER] {
         let length = u32::try_from(self.length).unwrap_or(u32::MAX);
         let mut bytes = [0; HEADER];
-        let numbers = [length, self.chain, self.checksum];
+        let numbers = [length, self.chain, self.synced, self.checksum];
         for (into, number) in bytes.chunks_exact_mut(4).zip(numbers) {
             into.copy_from_slice(&number.to_le_bytes());
         }
@@ -70,13 +74,14 @@ impl Header {
         (1..=LONGEST).contains(&length).then_some(Self {
             length,
             chain: number(bytes, 4)?,
-            checksum: number(bytes, 8)?,
+            synced: number(bytes, 8)?,
+            checksum: number(bytes, 12)?,
         })
     }
 
     /// Whether it is the header of this body at this place.
     pub(crate) fn belongs_to(self, body: &[u8], place: Place) -> bool {
-        self == Self::of(body, place, self.chain)
+        self == Self::of(body, place, self.chain, self.synced)
     }
 }
 

@@ -42,7 +42,7 @@ use rookery_telemetry::Registry;
 use rusqlite::Connection;
 use tokio::sync::oneshot;
 
-pub use config::LogConfig;
+pub use config::{LogConfig, LogConfigError};
 
 use crate::failure::Failure;
 use crate::lock::StoreLock;
@@ -98,10 +98,11 @@ impl EmbeddedLog {
             .map_err(|error| error.into_open_error(&file))?;
         let metrics = Metrics::register(registry);
         let (reads, readers) = start_readers(&file, config, &metrics)?;
-        let tail = Tail::new();
+        let tail = Tail::new(config.index_delay());
         let waiting = metrics.writes.clone();
         let (entrance, jobs) = Entrance::new(config.queue.get(), config.queue_bytes.get(), waiting);
         let health = Arc::new(Health::default());
+        let (preparer, preparing) = Preparer::start(Arc::clone(&segments), segment_bytes)?;
         let writer = Writer {
             journal,
             segments: Arc::clone(&segments),
@@ -111,7 +112,7 @@ impl EmbeddedLog {
             batch: config.batch.get(),
             batch_bytes: config.batch_bytes.get(),
             durability: config.durability,
-            preparer: Preparer::new(Arc::clone(&segments), segment_bytes, Arc::clone(&reads)),
+            preparer,
             health: Arc::clone(&health),
             metrics,
             salts: Salts::default(),
@@ -127,6 +128,7 @@ impl EmbeddedLog {
         };
         let workers = vec![
             Thread::start("log-writer", move || writer.run())?,
+            preparing,
             Thread::start("log-indexer", move || indexer.run())?,
         ];
         Ok(Arc::new(Self {
@@ -151,7 +153,7 @@ impl EmbeddedLog {
         self.entrance.close();
         self.reads.close();
         let readers = std::mem::take(&mut *self.readers.lock());
-        // The writer ends first, then the indexer, which closes the index last of all.
+        // The writer ends first, then who prepares for it, then the indexer, which closes the index last of all.
         let workers = std::mem::take(&mut *self.workers.lock());
         for thread in readers.into_iter().chain(workers) {
             thread.end().await;

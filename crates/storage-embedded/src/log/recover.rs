@@ -7,6 +7,7 @@ use std::sync::Arc;
 use rookery_storage::StoreError;
 use rusqlite::Connection;
 
+use super::disk;
 use super::entry::Entry;
 use super::failure;
 use super::index::{self, Applier, Change};
@@ -102,6 +103,13 @@ impl RecoveryError {
                 let reason = failure::of_journal(JournalError::Io(error)).to_string();
                 OpenError::NotWritable { path, reason }
             }
+            Self::Journal(JournalError::Damaged(place)) => OpenError::Corrupt {
+                path: path.with_file_name(disk::file_name(place.segment)),
+                finding: format!(
+                    "there is damage at byte {}, and messages that were acknowledged lie behind it",
+                    place.offset
+                ),
+            },
             other => OpenError::Corrupt {
                 path,
                 finding: other.to_string(),

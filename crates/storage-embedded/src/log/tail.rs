@@ -18,8 +18,6 @@ use super::journal::{Position, Synced};
 const MOST: usize = 1 << 17;
 /// From how many changes on the indexer takes them at once.
 const MANY: usize = 1 << 15;
-/// How long changes wait when they are fewer: the longer, the more of them share the pages of the index.
-const PATIENCE: Duration = Duration::from_secs(10);
 /// From how many changes of one account on a read of it has the indexer hurry.
 const LONG: usize = 1 << 10;
 /// How often the indexer looks for what else there is to do.
@@ -38,6 +36,8 @@ pub(crate) struct Tail {
     filled: Condvar,
     /// The indexer has come further, or has failed.
     emptied: Condvar,
+    /// How long changes wait when they are few: the longer, the more of them share the pages of the index.
+    patience: Duration,
 }
 
 #[derive(Default)]
@@ -92,11 +92,13 @@ fn hash(account: &str) -> u64 {
 // === impl Tail ===
 
 impl Tail {
-    pub(crate) fn new() -> Arc<Self> {
+    /// Nothing; what comes waits so long for the indexer.
+    pub(crate) fn new(patience: Duration) -> Arc<Self> {
         Arc::new(Self {
             state: Mutex::new(State::default()),
             filled: Condvar::new(),
             emptied: Condvar::new(),
+            patience,
         })
     }
 
@@ -186,10 +188,10 @@ impl Tail {
     pub(crate) fn take(&self) -> Load {
         let mut state = self.state.lock();
         let idle = Instant::now() + IDLE;
-        while !state.is_due() && state.tasks.is_empty() {
+        while !self.is_due(&state) && state.tasks.is_empty() {
             let until = state
                 .since
-                .map_or(idle, |since| idle.min(since + PATIENCE))
+                .map_or(idle, |since| idle.min(since + self.patience))
                 .saturating_duration_since(Instant::now());
             if until.is_zero() {
                 break;
@@ -201,7 +203,7 @@ impl Tail {
             last: state.closed,
             ..Load::default()
         };
-        if state.is_due() {
+        if self.is_due(&state) {
             state.hurry = false;
             state.since = None;
             state.taken = std::mem::take(&mut state.waiting);
@@ -248,14 +250,10 @@ impl Tail {
         ));
         self.emptied.notify_all();
     }
-}
 
-// === impl State ===
-
-impl State {
     /// Whether the indexer takes the changes.
-    fn is_due(&self) -> bool {
-        let late = |since: Instant| since.elapsed() >= PATIENCE;
-        self.hurry || self.closed || self.changes.len() >= MANY || self.since.is_some_and(late)
+    fn is_due(&self, state: &State) -> bool {
+        let late = |since: Instant| since.elapsed() >= self.patience;
+        state.hurry || state.closed || state.changes.len() >= MANY || state.since.is_some_and(late)
     }
 }

@@ -115,8 +115,9 @@ impl View<'_> {
             .standing
             .owed_rows(self.connection, after, with_confirmed)?;
         self.amend(&mut owed);
+        let after = after.map(RowId::order);
         let fresh = self.fresh.rows().map(|row| row.found);
-        owed.extend(fresh.filter(|found| after < Some(found.id)));
+        owed.extend(fresh.filter(|found| after < Some(found.id.order())));
         owed.retain(|found| found.owed);
         owed.truncate(limit);
         Ok(owed)

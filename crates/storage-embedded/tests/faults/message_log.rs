@@ -46,6 +46,7 @@ fn open(path: &Path) -> Result<std::sync::Arc<EmbeddedLog>, OpenError> {
     // Small segments, so that they are turned over, given up, and emptied.
     let config = LogConfig {
         segment_bytes: NonZeroU32::new(512 << 10).unwrap(),
+        index_delay_seconds: 1,
         clearing: Duration::from_millis(20),
         durability: child::config().durability,
         ..LogConfig::default()

@@ -101,14 +101,7 @@ impl MessageLog for MemoryLog {
                 // No two are equal, which is all that a test needs.
                 state.salt = state.salt.wrapping_add(0x9e37_79b9_7f4a_7c15);
                 let salt = state.salt;
-                let log = state.logs.entry(row.account.clone()).or_default();
-                let answer = log.append(message, row, salt);
-                match answer {
-                    Appended::At(id) => fresh.push(id),
-                    Appended::Repeat(id) if fresh.contains(&id) => log.merge(id, &row.purpose),
-                    _ => {}
-                }
-                answers.push(answer);
+                answers.push(state.append(message, row, salt, &mut fresh));
             }
         }
         Ok(answers)
@@ -254,6 +247,31 @@ impl MessageLog for MemoryLog {
     }
 }
 
+// === impl State ===
+
+impl State {
+    /// Appends a row, or adds its reasons to the one among those that are `fresh`.
+    fn append(
+        &mut self,
+        message: &NewMessage,
+        row: &NewRow,
+        salt: u64,
+        fresh: &mut Vec<RowId>,
+    ) -> Appended {
+        if row.epoch > 0 && !self.logs.contains_key(&row.account) {
+            return Appended::Fenced { epoch: 0 };
+        }
+        let log = self.logs.entry(row.account.clone()).or_default();
+        let answer = log.append(message, row, salt);
+        match answer {
+            Appended::At(id) => fresh.push(id),
+            Appended::Repeat(id) if fresh.contains(&id) => log.merge(id, &row.purpose),
+            _ => {}
+        }
+        answer
+    }
+}
+
 // === impl Log ===
 
 impl Log {
@@ -309,8 +327,9 @@ impl Log {
     }
 
     fn owed(&self, after: Option<RowId>) -> impl Iterator<Item = Row> {
+        let after = after.map(RowId::order);
         let owed = self.rows.values().filter(|kept| kept.owed);
-        owed.filter(move |kept| after < Some(kept.row.id))
+        owed.filter(move |kept| after < Some(kept.row.id.order()))
             .filter_map(Kept::read)
     }
 

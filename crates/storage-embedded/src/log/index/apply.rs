@@ -105,7 +105,9 @@ impl Applier {
                         .execute(params![number, epoch])?;
                 }
                 Event::Erased(erased) => {
-                    let number = self.number(connection, &erased.account)?;
+                    let Some(number) = self.known(connection, &erased.account)? else {
+                        continue;
+                    };
                     let sql = "UPDATE accounts SET host = NULL, local = NULL WHERE number = ?1";
                     connection.prepare_cached(sql)?.execute([number])?;
                     self.numbers.remove(&erased.account);
@@ -143,7 +145,9 @@ impl Applier {
         batch: &mut Batch,
         confirmed: &Confirmed,
     ) -> rusqlite::Result<()> {
-        let account = self.number(connection, &confirmed.account)?;
+        let Some(account) = self.known(connection, &confirmed.account)? else {
+            return Ok(());
+        };
         for id in confirmed.ids() {
             match batch.fresh(account, id) {
                 Some(row) => row.owed = false,
@@ -155,21 +159,28 @@ impl Applier {
 
     /// The account's number; a new one when it has none.
     fn number(&mut self, connection: &Connection, account: &str) -> rusqlite::Result<i64> {
-        if let Some(number) = self.numbers.get(account) {
-            return Ok(*number);
+        if let Some(number) = self.known(connection, account)? {
+            return Ok(number);
         }
-        let of = parts(account);
-        let sql = "SELECT number FROM accounts WHERE host = ?1 AND local = ?2";
-        let mut select = connection.prepare_cached(sql)?;
-        let found = select.query_row(of, |row| row.get(0)).optional()?;
-        let number = if let Some(number) = found {
-            number
-        } else {
-            let sql = "INSERT INTO accounts (host, local) VALUES (?1, ?2)";
-            connection.prepare_cached(sql)?.insert(of)?
-        };
+        let sql = "INSERT INTO accounts (host, local) VALUES (?1, ?2)";
+        let number = connection.prepare_cached(sql)?.insert(parts(account))?;
         self.numbers.insert(account.to_owned(), number);
         Ok(number)
+    }
+
+    /// The account's number, if it has a log.
+    fn known(&mut self, connection: &Connection, account: &str) -> rusqlite::Result<Option<i64>> {
+        if let Some(number) = self.numbers.get(account) {
+            return Ok(Some(*number));
+        }
+        let sql = "SELECT number FROM accounts WHERE host = ?1 AND local = ?2";
+        let mut select = connection.prepare_cached(sql)?;
+        let found = select.query_row(parts(account), |row| row.get(0));
+        let found = found.optional()?;
+        if let Some(number) = found {
+            self.numbers.insert(account.to_owned(), number);
+        }
+        Ok(found)
     }
 }
 

@@ -4,6 +4,7 @@
 //! with zeros, so that a sync of what comes into it changes nothing about the file but its bytes. One that was not
 //! prepared, and grows with each group, is left for the first that was.
 
+mod damage;
 mod unsynced;
 
 use std::collections::HashMap;
@@ -53,8 +54,10 @@ pub(crate) enum JournalError {
 pub(crate) struct Segments {
     disk: Arc<dyn Disk>,
     open: Mutex<HashMap<u32, Arc<dyn Segment>>>,
-    /// Held while a segment is made, so that nobody writes into one that is being filled with zeros.
-    making: Mutex<()>,
+    /// Held while a segment gets its number.
+    naming: Mutex<()>,
+    /// How many bytes of zeros the file has that has no number yet.
+    spare: Mutex<Option<u32>>,
     /// The last segment that was prepared.
     prepared: AtomicU32,
 }
@@ -74,6 +77,8 @@ pub(crate) struct Journal {
     end: Position,
     /// Where the staged group ends.
     staged: Position,
+    /// Up to where the file is durable for certain.
+    durable: u32,
     group: Vec<u8>,
     synced: bool,
     unsynced: Unsynced,
@@ -105,16 +110,18 @@ impl Segments {
         Arc::new(Self {
             disk,
             open: Mutex::new(HashMap::new()),
-            making: Mutex::new(()),
+            naming: Mutex::new(()),
+            spare: Mutex::new(None),
             prepared: AtomicU32::new(0),
         })
     }
 
-    /// Makes durable whatever is read from a position on. What lies in the last segment is written again: a sync
+    /// Makes durable whatever is read from a position on; fails when it does not end where it seems to. What lies in the last segment is written again: a sync
     /// may have failed for it before the process ended, and another one would not write it.
     pub(crate) fn settle(&self, from: Position) -> Result<(), JournalError> {
         let mut records = self.records(from);
         while records.next()?.is_some() {}
+        self.check_end(records.position())?;
         let end = records.position().place;
         let is_first = end.segment == from.place.segment;
         let mut place = u64::from(if is_first { from.place.offset } else { 0 });
@@ -210,23 +217,28 @@ impl Segments {
         }))
     }
 
-    /// Makes the segment of this number, if it is not there, with this many bytes of zeros.
-    pub(crate) fn prepare(&self, number: u32, bytes: u32) -> io::Result<()> {
-        let _making = self.making.lock();
-        if self.list()?.contains(&number) {
-            return Ok(());
-        }
-        let file = self.disk.create(number)?;
-        let mut place = 0;
-        while place < u64::from(bytes) {
-            file.write_at(&ZEROS, place)?;
-            place += ZEROS.len() as u64;
-            if place.is_multiple_of(GENTLY) {
-                file.sync()?;
+    /// Makes the segment of this number, if it is not there, with this many bytes of zeros. It gets its number when
+    /// all of them are written, so that nobody waits for that. Between pieces it asks whether to go on.
+    pub(crate) fn prepare(
+        &self,
+        number: u32,
+        bytes: u32,
+        go_on: impl Fn() -> bool,
+    ) -> io::Result<()> {
+        let mut spare = self.spare.lock();
+        if *spare != Some(bytes) {
+            *spare = None;
+            if !fill(&*self.disk.spare()?, bytes, go_on)? {
+                return Ok(());
             }
+            *spare = Some(bytes);
         }
-        file.sync()?;
-        self.prepared.store(number, Ordering::Release);
+        let _naming = self.naming.lock();
+        if !self.list()?.contains(&number) {
+            *spare = None;
+            self.disk.adopt(number)?;
+            self.prepared.store(number, Ordering::Release);
+        }
         Ok(())
     }
 
@@ -238,7 +250,7 @@ impl Segments {
 
     /// The segment to go on with: the one that was prepared, or a new one.
     fn begin(&self, number: u32) -> io::Result<Arc<dyn Segment>> {
-        let _making = self.making.lock();
+        let _naming = self.naming.lock();
         if self.list()?.contains(&number) {
             return self.get(number);
         }
@@ -246,6 +258,23 @@ impl Segments {
         self.keep_open(number, &file);
         Ok(file)
     }
+}
+
+/// Fills a file with zeros, piece by piece. Whether it was let go on to the end.
+fn fill(file: &dyn Segment, bytes: u32, go_on: impl Fn() -> bool) -> io::Result<bool> {
+    let mut place = 0;
+    while place < u64::from(bytes) {
+        file.write_at(&ZEROS, place)?;
+        place += ZEROS.len() as u64;
+        if place.is_multiple_of(GENTLY) {
+            file.sync()?;
+            if !go_on() {
+                return Ok(false);
+            }
+        }
+    }
+    file.sync()?;
+    Ok(true)
 }
 
 // === impl Journal ===
@@ -292,6 +321,7 @@ impl Journal {
             failed: false,
             end,
             staged: end,
+            durable: end.place.offset,
             group: Vec::new(),
             synced: true,
             unsynced: Unsynced::default(),
@@ -319,7 +349,7 @@ impl Journal {
             self.turn_over()?;
         }
         let place = self.staged.place;
-        let header = Header::of(body, place, self.staged.chain);
+        let header = Header::of(body, place, self.staged.chain, self.durable);
         let length = u32::try_from(HEADER + body.len());
         let offset = length
             .ok()
@@ -360,6 +390,7 @@ impl Journal {
             offset: PREAMBLE,
         };
         self.staged = self.end;
+        self.durable = 0;
         self.file = Synced::new(file);
         self.synced = false;
         Ok(())
@@ -406,6 +437,9 @@ impl Journal {
             self.unsynced.add(self.end.place.offset.into(), &self.group);
         }
         self.end = self.staged;
+        if self.synced {
+            self.durable = self.end.place.offset;
+        }
         self.group.clear();
     }
 

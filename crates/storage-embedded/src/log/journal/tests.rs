@@ -29,15 +29,34 @@ struct Contents {
     sync_fails: bool,
 }
 
+/// The file that is no segment yet.
+const SPARE: u32 = u32::MAX;
+
 impl Disk for MemoryDisk {
     fn list(&self) -> io::Result<Vec<u32>> {
-        Ok(self.files.lock().keys().copied().collect())
+        let files = self.files.lock();
+        Ok(files
+            .keys()
+            .copied()
+            .filter(|number| *number != SPARE)
+            .collect())
     }
 
     fn create(&self, number: u32) -> io::Result<Arc<dyn Segment>> {
         let file = Arc::new(MemoryFile::default());
         self.files.lock().insert(number, Arc::clone(&file));
         Ok(file)
+    }
+
+    fn spare(&self) -> io::Result<Arc<dyn Segment>> {
+        self.create(SPARE)
+    }
+
+    fn adopt(&self, number: u32) -> io::Result<()> {
+        let mut files = self.files.lock();
+        let spare = files.remove(&SPARE).ok_or(io::ErrorKind::NotFound)?;
+        files.insert(number, spare);
+        Ok(())
     }
 
     fn open(&self, number: u32) -> io::Result<Arc<dyn Segment>> {
@@ -195,8 +214,12 @@ impl Play {
 
     /// The process ends, and the next one reads what it finds.
     fn reopen(&mut self) -> Vec<(Place, Vec<u8>)> {
+        self.try_reopen().unwrap()
+    }
+
+    fn try_reopen(&mut self) -> Result<Vec<(Place, Vec<u8>)>, JournalError> {
         let segments = Segments::new(self.disk.clone());
-        segments.settle(self.start).unwrap();
+        segments.settle(self.start)?;
         let mut found = Vec::new();
         let mut records = segments.records(self.start);
         while let Some(record) = records.next().unwrap() {
@@ -205,7 +228,7 @@ impl Play {
         }
         let end = records.position();
         self.journal = Journal::resume(segments, SEGMENT, end).unwrap();
-        found
+        Ok(found)
     }
 
     /// What is found is what was written, as far as it goes, and that is at least what was synced.
@@ -261,7 +284,7 @@ proptest! {
                 Happening::SyncFails { lengths } => log.fail(&lengths, None),
                 Happening::Prepare => {
                     let next = log.journal.end().place.segment + 1;
-                    log.journal.segments.prepare(next, SEGMENT).unwrap();
+                    log.journal.segments.prepare(next, SEGMENT, || true).unwrap();
                 }
                 // What a failed group has left is found by the next process: it was written, only nobody was told.
                 Happening::Kill => {
@@ -287,35 +310,51 @@ proptest! {
     }
 
     #[test]
-    fn a_log_that_is_cut_or_damaged_anywhere_is_read_up_to_there(
+    fn what_is_cut_or_damaged_is_the_end_only_if_nothing_was_durable_behind_it(
         groups in prop::collection::vec(prop::collection::vec(4..120_usize, 1..5), 1..12),
+        segment in any::<prop::sample::Index>(),
         at in any::<prop::sample::Index>(),
         damage in prop::option::of(1..=u8::MAX),
     ) {
         let mut log = Play::begin();
+        let mut begins = Vec::new();
         for lengths in groups {
             log.append(&lengths, true);
+            begins.push(log.written[log.written.len() - lengths.len()].0);
         }
-        // In the last segment: those before it were complete when it was begun.
-        let last = log.journal.end().place;
-        let (place, damaged) = {
-            let file = log.disk.file(last.segment);
+        let last = log.journal.end().place.segment;
+        let number = 1 + u32::try_from(segment.index(last as usize)).unwrap();
+        let offset = {
+            let file = log.disk.file(number);
             let mut contents = file.bytes.lock();
-            let place = PREAMBLE as usize + at.index(contents.seen.len() - PREAMBLE as usize + 1);
+            let place = PREAMBLE as usize + at.index(contents.seen.len() - PREAMBLE as usize);
             match (damage, contents.seen.get_mut(place)) {
                 (Some(bits), Some(byte)) => *byte ^= bits,
                 _ => contents.seen.truncate(place),
             }
-            (u32::try_from(place).unwrap(), Place { segment: last.segment, offset: 0 })
+            u32::try_from(place).unwrap()
         };
-        let end = |(at, body): &(Place, Vec<u8>)| at.offset as usize + HEADER + body.len();
-        let whole = log.written.iter().filter(|record| {
-            record.0 < damaged || end(record) <= place as usize
-        });
-        let whole = whole.count();
-        let found = log.reopen();
-        prop_assert_eq!(found.len(), whole);
-        prop_assert_eq!(&found[..], &log.written[..whole]);
+        let damaged = Place { segment: number, offset };
+        let end = |(at, body): &(Place, Vec<u8>)| Place {
+            offset: at.offset + u32::try_from(HEADER + body.len()).unwrap(),
+            ..*at
+        };
+        let whole = log.written.iter().filter(|record| end(record) <= damaged).count();
+        let hurt = log.written.get(whole).map(|record| record.0);
+        // Nothing lies behind what was cut but in a later segment.
+        let follows = begins.iter().filter(|begin| damage.is_some() || begin.segment > number);
+        let known = hurt.is_some_and(|hurt| follows.clone().any(|begin| *begin > hurt));
+        match log.try_reopen() {
+            Ok(found) => {
+                prop_assert!(!known, "{damaged:?} was taken for the end");
+                prop_assert_eq!(&found[..], &log.written[..whole]);
+            }
+            Err(JournalError::Damaged(place)) => {
+                prop_assert!(known, "{place:?} is the end");
+                prop_assert_eq!(Some(place), hurt);
+            }
+            Err(error) => prop_assert!(false, "{error}"),
+        }
     }
 
     #[test]
@@ -369,7 +408,7 @@ fn what_a_failed_group_has_left_does_not_follow_the_next_one() {
 fn a_segment_is_not_left_while_a_failed_group_lies_at_its_end() {
     let mut log = Play::begin();
     log.fail(&[50], None);
-    log.journal.segments.prepare(2, SEGMENT).unwrap();
+    log.journal.segments.prepare(2, SEGMENT, || true).unwrap();
     log.append(&[60], true);
     log.append(&[70], true);
     let found = log.reopen();
