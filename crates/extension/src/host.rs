@@ -46,6 +46,8 @@ pub struct Host {
     pub user_search: bool,
     /// Whether messages of its accounts are archived (XEP-0313).
     pub archive: bool,
+    /// Whether its accounts may have privacy lists (XEP-0016).
+    pub privacy_lists: bool,
     /// URIs of documents that tell about outages (XEP-0455).
     pub outages: Vec<String>,
     /// The components that it tells its users of (XEP-0030 §4): see [`Hosts::with_components`].
@@ -70,6 +72,7 @@ impl Host {
             anonymous: false,
             registration: false,
             user_search: false,
+            privacy_lists: false,
             archive: false,
             outages: Vec::new(),
             components: Vec::new(),

@@ -18,6 +18,7 @@ pub mod instant_messaging;
 pub mod last_activity;
 pub mod outage_status;
 pub mod ping;
+pub mod privacy_lists;
 pub mod private_storage;
 pub mod registration;
 pub mod reports;
@@ -59,6 +60,8 @@ pub struct Config {
     pub software_version: software_version::Config,
     /// Whom accounts keep out.
     pub blocking: blocking::Config,
+    /// What accounts let pass.
+    pub privacy_lists: privacy_lists::Config,
     /// What becomes of reports.
     pub reports: reports::Config,
     /// What clients keep for themselves.
@@ -105,6 +108,7 @@ impl Default for Config {
             caps: caps::Config::default(),
             software_version: software_version::Config::default(),
             blocking: blocking::Config::default(),
+            privacy_lists: privacy_lists::Config::default(),
             reports: reports::Config::default(),
             private_storage: private_storage::Config::default(),
             vcard: vcard::Config::default(),
@@ -123,6 +127,7 @@ impl Config {
     pub fn validate(&self) -> Result<(), ConfigError> {
         self.caps.validate()?;
         self.blocking.validate()?;
+        self.privacy_lists.validate()?;
         self.reports.validate()?;
         self.private_storage.validate()?;
         self.vcard.validate()?;
@@ -183,6 +188,10 @@ pub fn catalog(config: &Config, parts: &Parts) -> Vec<Box<dyn Feature>> {
             &records,
             reports,
             parts,
+        )),
+        Box::new(privacy_lists::PrivacyLists::new(
+            &config.privacy_lists,
+            &records,
         )),
         Box::new(private_storage::PrivateStorage::new(
             &config.private_storage,

@@ -1,11 +1,12 @@
 //! What becomes of stanzas to and from those who are blocked (§3.3).
 
-use rookery_extension::{AccountView, StanzaFilter, Verdict};
+use rookery_extension::{AccountView, SessionView, StanzaFilter, Verdict};
 use rookery_stanza::{Condition, Jid, Kind, MessageType, Stanza, StanzaError};
 use rookery_telemetry::{CounterFamily, Registry, label};
 use rookery_xml::Element;
 
 use super::list::{BlockList, is_own};
+use crate::privacy_lists::{self, replaces_block_list};
 
 /// The namespace of the application-specific condition.
 const ERRORS: &str = "urn:xmpp:blocking:errors";
@@ -50,7 +51,7 @@ impl StanzaFilter for Filter {
         let Some(to) = &stanza.to else {
             return Verdict::Pass; // a broadcast, which shares_presence is asked about
         };
-        if !is_blocked(account, to) {
+        if !is_blocked(account, to) || is_replaced(account, stanza.from.as_ref()) {
             return Verdict::Pass;
         }
         self.stopped.of(Direction::Out).increment();
@@ -66,22 +67,36 @@ impl StanzaFilter for Filter {
         let Some(from) = &stanza.from else {
             return Verdict::Pass;
         };
-        if !is_blocked(account, from) {
+        if !is_blocked(account, from) || is_replaced(account, stanza.to.as_ref()) {
             return Verdict::Pass;
         }
         self.stopped.of(Direction::In).increment();
-        match stanza.kind {
-            Kind::Message(MessageType::Normal | MessageType::Chat) => unavailable(),
-            Kind::Iq(_) if stanza.is_request() => unavailable(),
-            // Presence and answers. Of messages: an error in answer to one occupant would put the account
-            // out of the whole room, and a headline for somebody who is offline vanishes too (RFC 6121
-            // §8.5.2.2).
-            _ => Verdict::Ignore,
-        }
+        keep_out(stanza)
     }
 
     fn shares_presence(&self, with: &Jid, account: AccountView<'_>) -> bool {
-        !is_blocked(account, with)
+        !is_blocked(account, with) || privacy_lists::is_any_active(account)
+    }
+
+    fn shows_presence(&self, of: SessionView<'_>, to: &Jid, account: AccountView<'_>) -> bool {
+        !is_blocked(account, to) || privacy_lists::active(&of).is_some()
+    }
+}
+
+/// Whether the list does not count for a session, since a privacy list is active there (§5; XEP-0016 §2.2).
+fn is_replaced(account: AccountView<'_>, session: Option<&Jid>) -> bool {
+    session.is_some_and(|session| replaces_block_list(account, session))
+}
+
+/// What becomes of what somebody sends that the account keeps out: it looks as if it were offline.
+pub(crate) fn keep_out(stanza: &Stanza) -> Verdict {
+    match stanza.kind {
+        Kind::Message(MessageType::Normal | MessageType::Chat) => unavailable(),
+        Kind::Iq(_) if stanza.is_request() => unavailable(),
+        // Presence and answers. Of messages: an error in answer to one occupant would put the account
+        // out of the whole room, and a headline for somebody who is offline vanishes too (RFC 6121
+        // §8.5.2.2).
+        _ => Verdict::Ignore,
     }
 }
 

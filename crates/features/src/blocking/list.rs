@@ -20,7 +20,7 @@ pub(crate) struct BlockList {
 struct Blocked;
 
 /// The record that puts an address on the list.
-pub(super) fn put(jid: &Jid) -> DataWrite {
+pub(crate) fn put(jid: &Jid) -> DataWrite {
     DataWrite::Put {
         kind: KIND,
         name: jid.to_string(),
@@ -30,7 +30,7 @@ pub(super) fn put(jid: &Jid) -> DataWrite {
 }
 
 /// Takes an address from the list.
-pub(super) fn remove(jid: &Jid) -> DataWrite {
+pub(crate) fn remove(jid: &Jid) -> DataWrite {
     DataWrite::Remove {
         kind: KIND,
         name: jid.to_string(),
@@ -44,7 +44,7 @@ pub(super) fn clear() -> DataWrite {
 
 /// Whether an address is one of the account's, or its own server. Nobody can keep out oneself (§5, note),
 /// nor whoever speaks for the account.
-pub(super) fn is_own(account: &BareJid, jid: &Jid) -> bool {
+pub(crate) fn is_own(account: &BareJid, jid: &Jid) -> bool {
     jid.bare_str() == account.as_str() || jid.bare_str() == account.domain()
 }
 
@@ -53,20 +53,25 @@ pub(super) fn is_own(account: &BareJid, jid: &Jid) -> bool {
 impl BlockList {
     /// Whether the address is covered: named itself, or by its bare address, or by its domain (§6). An
     /// address with a resource on the list covers that resource only.
-    pub(super) fn blocks(&self, jid: &Jid) -> bool {
+    pub(crate) fn blocks(&self, jid: &Jid) -> bool {
         let named = |text: &str| self.jids.contains(text);
         named(jid.as_str()) || named(jid.bare_str()) || named(jid.domain())
     }
 
-    pub(super) fn iter(&self) -> impl Iterator<Item = &Jid> {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Jid> {
         self.jids.iter()
+    }
+
+    /// Whether it is on the list itself.
+    pub(crate) fn contains(&self, jid: &Jid) -> bool {
+        self.jids.contains(jid)
     }
 
     pub(super) fn len(&self) -> usize {
         self.jids.len()
     }
 
-    pub(super) fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.jids.is_empty()
     }
 
@@ -82,6 +87,14 @@ impl BlockList {
 
     pub(super) fn take_all(&mut self) -> Vec<Jid> {
         std::mem::take(&mut self.jids).into_iter().collect()
+    }
+}
+
+impl FromIterator<Jid> for BlockList {
+    fn from_iter<T: IntoIterator<Item = Jid>>(jids: T) -> Self {
+        Self {
+            jids: jids.into_iter().collect(),
+        }
     }
 }
 

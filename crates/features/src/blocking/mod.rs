@@ -3,7 +3,7 @@
 //! The list of an account is kept in memory at its home, where `filter.rs` asks it about every stanza. The
 //! requests of this file change it: the store first, then the list, then whoever shall know.
 
-mod filter;
+pub(crate) mod filter;
 mod list;
 mod request;
 #[cfg(test)]
@@ -22,9 +22,10 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use self::filter::Filter;
-use self::list::BlockList;
+pub(crate) use self::list::{BlockList, is_own, put, remove};
 use self::request::{Block, GetList, Unblock, block_push, list_element, unblock_push};
 use crate::account_records::AccountRecords;
+use crate::privacy_lists::{self, changed_push};
 use crate::reports::Reports;
 use crate::{ConfigError, Parts};
 
@@ -169,18 +170,20 @@ impl IqHandler for BlockHandler {
         let mut after = before.clone();
         let added: Vec<Jid> = items.iter().map(|item| item.jid.clone()).collect();
         let new = added.iter().filter(|jid| after.insert((*jid).clone()));
-        let writes: Vec<DataWrite> = new.map(list::put).collect();
+        let writes: Vec<DataWrite> = new.map(put).collect();
         if after.len() > self.max_items {
             let error = StanzaError::new(Condition::ResourceConstraint);
             return Answer::Now(Err(error.with_text("the list is full")));
         }
         let hidden = audience(&account, &added, &before);
+        let default_list = privacy_lists::default_list(&context, &after);
         let (records, reports) = (self.records.clone(), self.reports.clone());
         let change = async move {
             if !writes.is_empty() {
                 records.write(account.clone(), writes).await?;
             }
             let mut then = vec![push(block_push(&added))];
+            then.extend(default_list.map(changed_push));
             let reported = items.iter().filter_map(request::Item::reported);
             then.extend(reports.process(&account, reported));
             // Whoever is kept out is told first, while presence still passes.
@@ -207,24 +210,35 @@ impl IqHandler for UnblockHandler {
         } else {
             let on_list = items.iter().filter(|jid| after.remove(jid));
             let removed: Vec<Jid> = on_list.cloned().collect();
-            let writes = removed.iter().map(list::remove).collect();
+            let writes = removed.iter().map(remove).collect();
             (removed, writes)
         };
         let shown = audience(&account, &removed, &after);
+        let default_list = privacy_lists::default_list(&context, &after);
         let records = self.records.clone();
         let change = async move {
             if !removed.is_empty() {
                 records.write(account, writes).await?;
             }
             let kept = (!after.is_empty()).then_some(after);
+            let mut then = vec![push(unblock_push(&items))];
+            then.extend(default_list.map(changed_push));
             Ok(Outcome {
                 answer: Ok(None),
                 before: vec![Order::Keep(Keep::new(kept)), Order::Show(shown)],
-                after: vec![push(unblock_push(&items))],
+                after: then,
             })
         };
         ordered(change)
     }
+}
+
+/// What sessions that follow the block list are told when it changed in another way than by its requests
+/// (§5): whom it names now, and whom it does not any more.
+pub(crate) fn changed_pushes(blocked: &[Jid], unblocked: &[Jid]) -> Vec<Order> {
+    let block = (!blocked.is_empty()).then(|| push(block_push(blocked)));
+    let unblock = (!unblocked.is_empty()).then(|| push(unblock_push(unblocked)));
+    block.into_iter().chain(unblock).collect()
 }
 
 fn kept_list(kept: &Kept) -> BlockList {

@@ -58,6 +58,9 @@ pub struct Host {
     /// Whether users who are logged in here find each other by name, nickname and email address, as far as
     /// these stand in their vCards (XEP-0055).
     pub user_search: bool,
+    /// Whether accounts may have privacy lists (XEP-0016), for old clients; others block by address, which needs no
+    /// switch (XEP-0191). Lists that were made go on to hold when this is turned off.
+    pub privacy_lists: bool,
     /// URIs of documents that tell about outages of this host, best on another machine. Clients remember
     /// them and look there when they cannot connect (XEP-0455).
     pub outages: Vec<String>,
