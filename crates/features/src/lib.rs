@@ -20,6 +20,7 @@ pub mod outage_status;
 pub mod ping;
 pub mod privacy_lists;
 pub mod private_storage;
+pub mod push;
 pub mod registration;
 pub mod reports;
 pub mod session_request;
@@ -66,6 +67,8 @@ pub struct Config {
     pub reports: reports::Config,
     /// What clients keep for themselves.
     pub private_storage: private_storage::Config,
+    /// How devices are called.
+    pub push: push::Config,
     /// What people tell about themselves.
     pub vcard: vcard::Config,
     /// What clients may do to accounts.
@@ -111,6 +114,7 @@ impl Default for Config {
             privacy_lists: privacy_lists::Config::default(),
             reports: reports::Config::default(),
             private_storage: private_storage::Config::default(),
+            push: push::Config::default(),
             vcard: vcard::Config::default(),
             registration: registration::Config::default(),
             extended_addressing: extended_addressing::Config::default(),
@@ -130,6 +134,7 @@ impl Config {
         self.privacy_lists.validate()?;
         self.reports.validate()?;
         self.private_storage.validate()?;
+        self.push.validate()?;
         self.vcard.validate()?;
         self.registration.validate()?;
         self.extended_addressing.validate()?;
@@ -196,6 +201,12 @@ pub fn catalog(config: &Config, parts: &Parts) -> Vec<Box<dyn Feature>> {
         Box::new(private_storage::PrivateStorage::new(
             &config.private_storage,
             &records,
+        )),
+        Box::new(push::PushNotifications::new(
+            &config.push,
+            &records,
+            config.bytes_per_account,
+            &parts.metrics,
         )),
         Box::new(vcard::VCard::new(&config.vcard, &records)),
         Box::new(vcard_avatar::VCardAvatar),
