@@ -84,6 +84,11 @@ impl Append {
         }
     }
 
+    /// The message, with whom it is exchanged, and when it was received, in unix milliseconds.
+    pub(crate) fn parts(&self) -> (&Stanza, &Jid, u64) {
+        (&self.stanza, &self.with, self.received)
+    }
+
     /// It could not be appended: its sender is told.
     pub(super) fn failed(self, out: &mut Effects) {
         out.bounce(self.stanza, Condition::ResourceConstraint);

@@ -42,6 +42,7 @@ use rookery_stanza::{BareJid, Jid};
 use rookery_storage::AccountState;
 use rookery_storage::message_log::Tail;
 
+pub(crate) use appending::Append;
 pub(crate) use durable::Stored;
 pub(crate) use effect::{Answered, Change, Effect, Effects, Step, Write};
 pub(crate) use input::{Bind, Fallen, Input};

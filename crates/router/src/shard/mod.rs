@@ -16,6 +16,7 @@ mod slot;
 mod store;
 #[cfg(test)]
 mod tests;
+mod tombstones;
 mod work;
 
 use std::collections::{HashMap, VecDeque};

@@ -13,6 +13,7 @@ use rookery_storage::{AccountState, DataUpdate, DataWritten, RosterUpdate, Store
 use tokio::sync::RwLock;
 
 use super::HomeShard;
+use super::tombstones::Retraction;
 use crate::account::{Change, PAGE, Stored};
 
 /// Everything that one account asks of the store at once.
@@ -20,6 +21,7 @@ pub(super) struct Job {
     account: BareJid,
     roster: Option<RosterUpdate>,
     append: Vec<NewMessage>,
+    retractions: Vec<Retraction>,
     read: Option<Reading>,
     data: Vec<DataUpdate>,
     ask: Option<BoxFuture<'static, Outcome>>,
@@ -53,6 +55,7 @@ impl Job {
             account,
             roster: None,
             append: Vec::new(),
+            retractions: Vec::new(),
             read: None,
             data: Vec::new(),
             ask: None,
@@ -64,7 +67,10 @@ impl Job {
     pub(super) fn add(&mut self, change: &mut Change) {
         match change {
             Change::Roster(update) => self.roster = Some(update.clone()),
-            Change::Append(append) => self.append.push(append.to_message(&self.account)),
+            Change::Append(append) => {
+                self.append.push(append.to_message(&self.account));
+                self.retractions.extend(Retraction::in_append(append));
+            }
             Change::Read(after) => self.read = Some(Reading { after: *after }),
             Change::Data(update) => self.data.push(update.clone()),
             Change::Ask(asking) => self.ask = asking.outcome.take(),
@@ -90,6 +96,10 @@ impl Job {
             let is_fenced = |rows: &Vec<Appended>| rows.iter().any(fenced);
             answers.uncertain |= appended.as_ref().map_or(true, is_fenced);
             answers.appended = Some(appended.map(Vec::into_iter));
+        }
+        // Before anybody hears of it.
+        for retraction in self.retractions {
+            retraction.carry_out(log, &self.account).await;
         }
         for update in self.data {
             answers.data.push_back(store.update_data(update).await);

@@ -4,6 +4,7 @@ mod net;
 mod outside;
 mod results;
 mod store;
+mod tombstones;
 
 use std::collections::HashMap;
 use std::time::Duration;
