@@ -4,10 +4,11 @@
 use std::fmt::Debug;
 
 use rookery_storage::record::Record;
-use rookery_storage::{Credentials, OfflineMessage, RosterItem, StoreError};
+use rookery_storage::{Client, Credentials, OfflineMessage, RosterItem, StoreError};
 
 /// Tries one record as each kind of value.
 pub fn check(bytes: &[u8]) {
+    check_as::<Client>(bytes);
     check_as::<Credentials>(bytes);
     check_as::<OfflineMessage>(bytes);
     check_as::<RosterItem>(bytes);

@@ -7,6 +7,7 @@
 //! * [`date`]: dates and times on the wire (XEP-0082);
 //! * [`ns`]: the names of all namespaces in use.
 
+mod client_id;
 pub mod date;
 pub mod error;
 pub mod jid;
@@ -15,6 +16,7 @@ pub mod payload;
 mod row_id;
 pub mod stanza;
 
+pub use client_id::{ClientId, NotAClientId};
 pub use error::{Condition, ErrorType, StanzaError, StreamCondition, StreamError};
 pub use jid::{BareJid, Jid, JidError};
 pub use row_id::{NotARowId, RowId};

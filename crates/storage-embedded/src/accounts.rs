@@ -62,6 +62,25 @@ impl AccountStore for EmbeddedStore {
         .await
     }
 
+    async fn replace_credentials(
+        &self,
+        account: &BareJid,
+        before: Credentials,
+        after: Credentials,
+    ) -> Result<bool, StoreError> {
+        let account = account.clone();
+        let (before, after) = (before.to_record(), after.to_record());
+        self.write(Operation::SetCredentials, move |connection| {
+            let sql = "UPDATE credentials SET record = ?4
+                       WHERE account = (SELECT id FROM accounts WHERE host = ?1 AND local = ?2)
+                       AND record = ?3";
+            let mut statement = connection.prepare_cached(sql)?;
+            let found = params![account.domain(), local(&account), before, after];
+            Ok(statement.execute(found)? > 0)
+        })
+        .await
+    }
+
     async fn delete_account(&self, account: &BareJid) -> Result<bool, StoreError> {
         let account = account.clone();
         self.write(Operation::DeleteAccount, move |connection| {

@@ -34,6 +34,15 @@ pub trait AccountStore: Send + Sync {
         credentials: Credentials,
     ) -> Result<bool, StoreError>;
 
+    /// Replaces the credentials of an account as long as they are `before`; `false` when they are not, or there
+    /// is no such account.
+    async fn replace_credentials(
+        &self,
+        account: &BareJid,
+        before: Credentials,
+        after: Credentials,
+    ) -> Result<bool, StoreError>;
+
     /// Removes an account and everything that is stored for it; `false` when there is no such account.
     async fn delete_account(&self, account: &BareJid) -> Result<bool, StoreError>;
 

@@ -46,6 +46,17 @@ impl Credentials {
             ScramHash::Sha512 => &self.sha512,
         }
     }
+
+    /// The same with these keys for `hash`.
+    #[must_use]
+    pub fn with_keys(mut self, hash: ScramHash, keys: ScramKeys) -> Self {
+        match hash {
+            ScramHash::Sha1 => self.sha1 = keys,
+            ScramHash::Sha256 => self.sha256 = keys,
+            ScramHash::Sha512 => self.sha512 = keys,
+        }
+        self
+    }
 }
 
 impl std::fmt::Debug for ScramKeys {

@@ -5,6 +5,7 @@
 //! defines it. A failed write has no effect or the whole effect, never a part.
 
 mod account;
+mod client;
 mod credentials;
 mod data;
 mod error;
@@ -18,6 +19,7 @@ pub mod suite;
 use std::fmt;
 
 pub use account::{AccountStore, Created};
+pub use client::{Client, Token};
 pub use credentials::{Credentials, ScramHash, ScramKeys};
 pub use data::{AccountState, DataStore, DataUpdate, DataWrite, DataWritten, Datum, Term};
 pub use error::StoreError;

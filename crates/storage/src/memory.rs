@@ -116,6 +116,18 @@ impl AccountStore for MemoryStore {
             .is_some())
     }
 
+    async fn replace_credentials(
+        &self,
+        account: &BareJid,
+        before: Credentials,
+        after: Credentials,
+    ) -> Result<bool, StoreError> {
+        let mut state = self.state()?;
+        let account = state.accounts.get_mut(&Key::of(account));
+        let found = account.filter(|account| account.credentials == before);
+        Ok(found.map(|account| account.credentials = after).is_some())
+    }
+
     async fn delete_account(&self, account: &BareJid) -> Result<bool, StoreError> {
         Ok(self.state()?.accounts.remove(&Key::of(account)).is_some())
     }

@@ -3,6 +3,7 @@
 //! A new field does not raise the version: an older server skips it, and keeps working beside a newer
 //! one. The version rises only when an older server must not read the record at all.
 
+mod client;
 mod credentials;
 mod offline_message;
 mod roster_item;

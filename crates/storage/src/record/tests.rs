@@ -5,6 +5,7 @@ use prost::Message;
 use rookery_stanza::BareJid;
 
 use super::{Enclosing, Record};
+use crate::client::{Client, Token};
 use crate::credentials::{Credentials, ScramKeys};
 use crate::error::StoreError;
 use crate::offline::OfflineMessage;
@@ -48,6 +49,25 @@ fn message() -> OfflineMessage {
     }
 }
 
+fn client() -> Client {
+    Client {
+        salt: vec![1; 2],
+        first_seen: 300,
+        last_seen: 301,
+        software: Some("A".to_owned()),
+        device: None,
+        knows_password: true,
+        current: Some(Token {
+            seed: vec![2; 2],
+            mechanism: "HT".to_owned(),
+            issued: 4,
+            expires: 5,
+            count: 6,
+        }),
+        fresh: None,
+    }
+}
+
 /// What must be read for ever: never change these, add to them.
 #[test]
 fn golden_bytes_are_written_and_read() {
@@ -71,6 +91,12 @@ fn golden_bytes_are_written_and_read() {
     let message_record = b"\x08\x01\x12\x10\x08\xc0\x84\x3d\x12\x0a<message/>";
     assert_eq!(message().to_record(), message_record);
     assert_eq!(OfflineMessage::from_record(message_record), Ok(message()));
+
+    let client_record = b"\x08\x01\x12\x1f\
+        \x0a\x02\x01\x01\x10\xac\x02\x18\xad\x02\x22\x01A\x30\x01\
+        \x3a\x0e\x0a\x02\x02\x02\x12\x02HT\x18\x04\x20\x05\x28\x06";
+    assert_eq!(client().to_record(), client_record);
+    assert_eq!(Client::from_record(client_record), Ok(client()));
 }
 
 #[test]

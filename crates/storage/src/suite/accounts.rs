@@ -63,6 +63,23 @@ pub async fn credentials_are_replaced_only_where_there_is_an_account(
     Ok(())
 }
 
+/// Credentials that somebody else has replaced meanwhile stay.
+pub async fn credentials_are_not_replaced_once_they_are_others(
+    store: &impl Store,
+) -> Result<(), StoreError> {
+    let romeo = account(store, "romeo@montague.example").await?;
+    let replace =
+        |before, after| store.replace_credentials(&romeo, credentials(before), credentials(after));
+    assert!(replace(1, 2).await?);
+    assert_eq!(store.credentials(&romeo).await?, Some(credentials(2)));
+    assert!(!replace(1, 3).await?);
+    assert_eq!(store.credentials(&romeo).await?, Some(credentials(2)));
+    let juliet = jid("juliet@capulet.example");
+    let replaced = store.replace_credentials(&juliet, credentials(1), credentials(2));
+    assert!(!replaced.await?);
+    Ok(())
+}
+
 /// A deleted account is not there any more, and cannot be deleted twice.
 pub async fn a_deleted_account_is_gone(store: &impl Store) -> Result<(), StoreError> {
     let romeo = account(store, "romeo@montague.example").await?;

@@ -26,6 +26,7 @@ macro_rules! store_suite {
             an_account_that_exists_is_left_alone
             answers_to_creation_are_in_order
             credentials_are_replaced_only_where_there_is_an_account
+            credentials_are_not_replaced_once_they_are_others
             a_deleted_account_is_gone
             a_deleted_account_leaves_nothing
             accounts_are_listed_by_host_in_pages
