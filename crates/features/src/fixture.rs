@@ -20,7 +20,7 @@ use rookery_xml::{Element, Limits, StreamNamespaces};
 
 use tokio::runtime::Handle;
 
-use crate::{Config, Parts, catalog};
+use crate::{Config, Parts, archive, catalog};
 
 /// What a request got: `None` when nothing answers it.
 pub(crate) type Got = Option<Result<Option<Element>, StanzaError>>;
@@ -77,10 +77,11 @@ impl Scene {
         let store = store();
         let parts = parts_on(store.clone());
         let log = Arc::new(MemoryLog::new());
+        let parts = Parts {
+            log: log.clone(),
+            ..parts
+        };
         let mut registry = Registry::new();
-        for feature in crate::with_log(&crate::archive::Config::default(), log.clone(), &parts) {
-            registry.install(feature);
-        }
         for feature in catalog(config, &parts) {
             registry.install(feature);
         }
@@ -320,6 +321,8 @@ pub(crate) fn parts_on(store: Arc<MemoryStore>) -> Parts {
         clock: Clock::system(),
         accounts: accounts(store.clone()),
         store,
+        log: Arc::new(MemoryLog::new()),
+        archive: archive::Config::default(),
         metrics: rookery_telemetry::Registry::new(),
     }
 }

@@ -96,6 +96,10 @@ pub struct Parts {
     pub clock: Clock,
     /// Where accounts and their records are.
     pub store: Arc<dyn Store>,
+    /// What was said, and what accounts are owed.
+    pub log: Arc<dyn MessageLog>,
+    /// `[archive]`, which stands beside `[features]`.
+    pub archive: archive::Config,
     /// What makes, changes and removes accounts.
     pub accounts: Accounts,
     /// Where they register metrics.
@@ -159,19 +163,6 @@ impl ConfigError {
     }
 }
 
-/// The features that work with the message log.
-pub fn with_log(
-    config: &archive::Config,
-    log: Arc<dyn MessageLog>,
-    parts: &Parts,
-) -> Vec<Box<dyn Feature>> {
-    let records = AccountRecords::new(parts.store.clone(), u64::MAX);
-    vec![
-        Box::new(archive::Archive::new(config, &records, &log, parts)),
-        Box::new(flexible_offline::FlexibleOffline::new(&log)),
-    ]
-}
-
 /// All features of the server, in the order in which they are installed.
 pub fn catalog(config: &Config, parts: &Parts) -> Vec<Box<dyn Feature>> {
     let records = AccountRecords::new(parts.store.clone(), config.bytes_per_account);
@@ -198,6 +189,8 @@ pub fn catalog(config: &Config, parts: &Parts) -> Vec<Box<dyn Feature>> {
             &config.privacy_lists,
             &records,
         )),
+        Box::new(archive::Archive::new(&parts.archive, &records, parts)),
+        Box::new(flexible_offline::FlexibleOffline::new(parts)),
         Box::new(private_storage::PrivateStorage::new(
             &config.private_storage,
             &records,

@@ -6,8 +6,6 @@ use rookery_archive::query::Limits;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::ConfigError;
-
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// `[archive]`: the archives of accounts (XEP-0313), where clients find what was said while they were away, and what
@@ -35,6 +33,16 @@ pub struct Config {
     /// The most addresses of an account's archiving preferences (XEP-0441); a request for more gets
     /// `resource-constraint`.
     pub max_preferences: usize,
+}
+
+/// A setting that cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("archive.{key} {text}")]
+pub struct ConfigError {
+    /// The key, below `archive`.
+    pub key: &'static str,
+    /// What is wrong with its value.
+    pub text: &'static str,
 }
 
 /// How long what may be kept.
@@ -70,15 +78,15 @@ impl Config {
     /// Checks what a type cannot.
     ///
     /// # Errors
-    /// The first setting that cannot be used, below `archive`.
+    /// The first setting that cannot be used.
     pub fn validate(&self) -> Result<(), ConfigError> {
-        ConfigError::at_least_one("page", self.page)?;
-        ConfigError::at_least_one("max_page", self.max_page)?;
-        ConfigError::at_least_one("max_ids", self.max_ids)?;
-        if self.page > self.max_page {
-            return Err(ConfigError::new("page", "must be at most max_page"));
+        let refuse = |key, text| Err(ConfigError { key, text });
+        match self {
+            Self { page: 0, .. } => refuse("page", "must be at least 1"),
+            Self { max_ids: 0, .. } => refuse("max_ids", "must be at least 1"),
+            _ if self.page > self.max_page => refuse("page", "must be at most archive.max_page"),
+            _ => Ok(()),
         }
-        Ok(())
     }
 
     pub(super) fn limits(&self) -> Limits {

@@ -13,15 +13,12 @@ pub mod retention;
 #[cfg(test)]
 mod tests;
 
-use std::sync::Arc;
-
 use rookery_extension::{
     Feature, Host, IqContext, Registry, Relation, Scope, Spec, Standard, Status,
 };
 use rookery_stanza::{Condition, StanzaError, ns};
-use rookery_storage::message_log::MessageLog;
 
-pub use config::Config;
+pub use config::{Config, ConfigError};
 
 use crate::Parts;
 use crate::account_records::AccountRecords;
@@ -33,6 +30,9 @@ const EXTENDED: &str = "urn:xmpp:mam:2#extended";
 
 /// Announced where `include-groupchat` is understood (§7).
 const GROUPCHAT_FIELD: &str = "urn:xmpp:mam:2#groupchat-field";
+
+/// Announced where tombstones take the place of messages that were taken back (XEP-0424 §4).
+const TOMBSTONES: &str = "urn:xmpp:message-retract:1#tombstone";
 
 /// What clients ask of their archives.
 #[derive(Debug)]
@@ -52,15 +52,12 @@ const SCOPE: Scope = Scope {
 // === impl Archive ===
 
 impl Archive {
-    pub(crate) fn new(
-        config: &Config,
-        records: &AccountRecords,
-        log: &Arc<dyn MessageLog>,
-        parts: &Parts,
-    ) -> Self {
+    pub(crate) fn new(config: &Config, records: &AccountRecords, parts: &Parts) -> Self {
+        // What the task of retention counts is there before it runs.
+        drop(retention::Metrics::register(&parts.metrics));
         Self {
-            query: QueryHandler::new(config, log, parts),
-            metadata: MetadataHandler::new(log),
+            query: QueryHandler::new(config, parts),
+            metadata: MetadataHandler::new(parts),
             preferences: PreferencesHandler::new(config, records),
         }
     }
@@ -80,12 +77,19 @@ fn admit(context: &IqContext<'_>) -> Result<(), StanzaError> {
     Ok(())
 }
 
-/// §7: what the accounts of a host announce.
+/// What the accounts of a host announce (§7; XEP-0359 §3; XEP-0424 §4). Their messages have ids also where nothing is
+/// archived: until a client has them.
 fn account_features(host: &Host) -> &'static [&'static str] {
     if host.archive {
-        &[ns::ARCHIVE, EXTENDED, GROUPCHAT_FIELD]
+        &[
+            ns::ARCHIVE,
+            EXTENDED,
+            GROUPCHAT_FIELD,
+            ns::STANZA_ID,
+            TOMBSTONES,
+        ]
     } else {
-        &[]
+        &[ns::STANZA_ID]
     }
 }
 
@@ -117,6 +121,20 @@ impl Feature for Archive {
                     version: "1.0",
                     status: Status::Partial,
                     note: "In queries of archives; pages are not found by their index.",
+                },
+                Standard {
+                    document: "XEP-0359",
+                    title: "Unique and Stable Stanza IDs",
+                    version: "0.7.0",
+                    status: Status::Complete,
+                    note: "Of messages that are archived, or that a client has yet to receive.",
+                },
+                Standard {
+                    document: "XEP-0424",
+                    title: "Message Retraction",
+                    version: "0.4.2",
+                    status: Status::Partial,
+                    note: "Tombstones in the archives of accounts; there are no rooms yet.",
                 },
             ],
             switched_account_features: account_features,

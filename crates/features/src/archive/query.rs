@@ -66,10 +66,10 @@ label! {
 // === impl QueryHandler ===
 
 impl QueryHandler {
-    pub(super) fn new(config: &Config, log: &Arc<dyn MessageLog>, parts: &Parts) -> Self {
+    pub(super) fn new(config: &Config, parts: &Parts) -> Self {
         let metrics = &parts.metrics;
         Self {
-            log: Arc::clone(log),
+            log: Arc::clone(&parts.log),
             limits: config.limits(),
             clock: parts.clock.clone(),
             metrics: Metrics {
@@ -162,9 +162,9 @@ async fn put(
 // === impl MetadataHandler ===
 
 impl MetadataHandler {
-    pub(super) fn new(log: &Arc<dyn MessageLog>) -> Self {
+    pub(super) fn new(parts: &Parts) -> Self {
         Self {
-            log: Arc::clone(log),
+            log: Arc::clone(&parts.log),
         }
     }
 }

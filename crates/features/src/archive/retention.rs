@@ -50,7 +50,8 @@ pub(super) struct Trimmer {
     metrics: Metrics,
 }
 
-struct Metrics {
+#[derive(Clone, Debug)]
+pub(super) struct Metrics {
     rows: CounterFamily<Left>,
     rounds: CounterFamily<Ended>,
     duration: Gauge,
@@ -220,8 +221,8 @@ impl Trimmer {
 // === impl Metrics ===
 
 impl Metrics {
-    fn register(registry: &Registry) -> Self {
-        Self {
+    pub(super) fn register(registry: &Registry) -> Self {
+        registry.shared(|registry| Self {
             rows: registry.counters(
                 "archive_trimmed_rows_total",
                 "How many messages left the logs by their age or number?",
@@ -238,7 +239,7 @@ impl Metrics {
                 "archive_trim_finished_timestamp_seconds",
                 "When did the last round through all logs end?",
             ),
-        }
+        })
     }
 }
 

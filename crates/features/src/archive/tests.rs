@@ -196,12 +196,16 @@ fn accounts_announce_it_where_messages_are_archived_s7() {
         "urn:xmpp:mam:2",
         "urn:xmpp:mam:2#extended",
         "urn:xmpp:mam:2#groupchat-field",
+        "urn:xmpp:message-retract:1#tombstone",
     ] {
         assert!(scene().account_announces(feature));
         assert!(!scene().host_announces(feature));
         assert!(!Scene::new().account_announces(feature));
     }
     let without = Scene::new();
+    for scene in [&without, &scene()] {
+        assert!(scene.account_announces("urn:xmpp:sid:0"), "XEP-0359 §3");
+    }
     let got = without.tell_own_account(&query(""));
     assert_eq!(condition(got), Condition::ServiceUnavailable);
     assert!(!without.archives("romeo@montague.lit"));

@@ -22,6 +22,7 @@ use rookery_stanza::{Condition, RowId, StanzaError, ns};
 use rookery_storage::message_log::MessageLog;
 use rookery_xml::Element;
 
+use crate::Parts;
 use queue::Queue;
 use request::OfflineRequest;
 
@@ -44,9 +45,9 @@ const FIRST: Order = Order::Follow(ns::FLEXIBLE_OFFLINE);
 // === impl FlexibleOffline ===
 
 impl FlexibleOffline {
-    pub(crate) fn new(log: &Arc<dyn MessageLog>) -> Self {
+    pub(crate) fn new(parts: &Parts) -> Self {
         Self {
-            log: Arc::clone(log),
+            log: Arc::clone(&parts.log),
         }
     }
 

@@ -8,6 +8,7 @@ use rookery_extension::Features;
 use rookery_features::support;
 use rookery_lifecycle::{Clock, TaskScope};
 use rookery_storage::memory::MemoryStore;
+use rookery_storage::message_log::MemoryLog;
 use rookery_telemetry::{Description, Kind, Registry};
 use rookery_web::{SERIES, process};
 use serde_json::{Value, json};
@@ -124,6 +125,8 @@ fn features() -> Result<Features, StartError> {
         clock,
         accounts: Accounts::new(&config.auth, [], store.clone(), hashing),
         store,
+        log: Arc::new(MemoryLog::new()),
+        archive: config.archive.clone(),
         metrics,
     };
     run::features(&config, &parts)

@@ -163,6 +163,7 @@ impl Findings {
         self.keyed(config.auth.validate().err());
         self.keyed(config.log.validate().err());
         self.keyed(config.features.validate().err());
+        self.keyed(config.archive.validate().err());
     }
 
     /// An error whose message begins with its key: `auth.retries must be …`, `log.level: …`.

@@ -42,6 +42,8 @@ pub struct Config {
     pub router: rookery_router::Config,
     /// The features.
     pub features: rookery_features::Config,
+    /// The archives.
+    pub archive: rookery_features::archive::Config,
 }
 
 /// `[[host]]`: a domain that is served. More hosts are more tables, each with its own certificate and
@@ -61,6 +63,8 @@ pub struct Host {
     /// Whether accounts may have privacy lists (XEP-0016), for old clients; others block by address, which needs no
     /// switch (XEP-0191). Lists that were made go on to hold when this is turned off.
     pub privacy_lists: bool,
+    /// Whether messages of this host's accounts are archived (XEP-0313); what `[archive]` says if it is left out.
+    pub archive: Option<bool>,
     /// URIs of documents that tell about outages of this host, best on another machine. Clients remember
     /// them and look there when they cannot connect (XEP-0455).
     pub outages: Vec<String>,
@@ -179,6 +183,7 @@ impl Default for Config {
             session: rookery_session::Config::default(),
             router: rookery_router::Config::default(),
             features: rookery_features::Config::default(),
+            archive: rookery_features::archive::Config::default(),
         }
     }
 }

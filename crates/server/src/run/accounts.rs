@@ -81,6 +81,7 @@ pub fn hosts(config: &Config) -> Hosts {
         anonymous: host.auth.anonymous,
         registration: host.registration,
         user_search: host.user_search,
+        archive: host.archive.unwrap_or(config.archive.enabled),
         privacy_lists: host.privacy_lists,
         outages: host.outages.clone(),
         ..Host::new(jid)

@@ -10,6 +10,7 @@ use rookery_auth::Authenticator;
 use rookery_c2s::Listening;
 use rookery_delivery::Close;
 use rookery_extension::{Features, Hosts};
+use rookery_features::archive::retention;
 use rookery_lifecycle::{Clock, Drain, DrainSignal, TaskScope};
 use rookery_router::Router;
 use rookery_stanza::BareJid;
@@ -117,7 +118,10 @@ impl Node {
         let arbiters = ground.threads()?;
         let accounts = ground.accounts(store.clone(), log.clone())?;
         let authenticator = accounts.authenticator();
-        let features = ground.features(store.clone(), accounts.accounts(&authenticator))?;
+        let features = ground.features(
+            (store.clone(), log.clone()),
+            accounts.accounts(&authenticator),
+        )?;
         let router = ground.router(features.clone(), (store.clone(), log.clone()), &arbiters);
         watch.lap(Phase::Runtime);
         let sessions: Arc<dyn Sessions> = Arc::new(SessionsOf(router.clone()));
@@ -330,16 +334,30 @@ impl Ground {
     /// Everything that is a feature, installed.
     fn features(
         &self,
-        store: Arc<EmbeddedStore>,
+        (store, log): (Arc<EmbeddedStore>, Arc<EmbeddedLog>),
         accounts: rookery_auth::Accounts,
     ) -> Result<Features, StartError> {
+        self.retain(log.clone())?;
         let parts = rookery_features::Parts {
             clock: self.clock.clone(),
             store,
+            log,
+            archive: self.config.archive.clone(),
             accounts,
             metrics: self.registry.clone(),
         };
         features(&self.config, &parts)
+    }
+
+    /// Has old messages leave the log.
+    fn retain(&self, log: Arc<EmbeddedLog>) -> Result<(), StartError> {
+        let parts = retention::Parts {
+            log,
+            hosts: self.hosts.iter().map(|host| host.name().to_owned()).collect(),
+            clock: self.clock.clone(),
+            metrics: self.registry.clone(),
+        };
+        Ok(retention::start(&self.config.archive, parts, &self.scopes.own)?)
     }
 
     fn router(
