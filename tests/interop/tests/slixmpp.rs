@@ -6,7 +6,7 @@ use std::process::Command;
 use rookery_testkit::Server;
 
 use crate::process::Process;
-use crate::stage::Stage;
+use crate::stage::{SECRET, Stage};
 
 /// Plays a scene of a script, on a server of its own, which is still there.
 async fn play(script: &str, scene: &str) -> Stage {
@@ -20,6 +20,8 @@ async fn play(script: &str, scene: &str) -> Stage {
         .env("TEST_PASSWORD", Server::PASSWORD)
         .env("TEST_C2S", stage.server.c2s.to_string())
         .env("TEST_C2S_TLS", stage.server.c2s_tls.to_string())
+        .env("TEST_COMPONENT", stage.component.to_string())
+        .env("TEST_SECRET", SECRET)
         .env("TEST_CA", stage.authority())
         .env("TEST_OTHER_CA", stage.other_authority());
     let (status, output) = Process::start(&mut command).end();
@@ -124,4 +126,48 @@ async fn finds_its_bookmarks_again() {
 #[tokio::test]
 async fn tells_its_friends_when_it_left() {
     play("keeping.py", "leaving").await;
+}
+
+#[tokio::test]
+async fn finds_what_was_said_page_by_page() {
+    play("archive.py", "pages").await;
+}
+
+#[tokio::test]
+async fn has_nothing_archived_that_it_does_not_want() {
+    play("archive.py", "preferences").await;
+}
+
+#[tokio::test]
+async fn takes_by_itself_what_was_said_while_it_was_away() {
+    play("archive.py", "flexible_offline").await;
+}
+
+#[tokio::test]
+async fn serves_a_domain_as_a_component() {
+    let stage = play("component.py", "talks").await;
+    let in_and_out = "rookery_component_attempts_total{outcome=\"accepted\"}";
+    stage.server.until_metric(in_and_out, 1.0).await.unwrap();
+}
+
+#[tokio::test]
+async fn serves_a_domain_in_the_namespace_of_clients() {
+    play("component.py", "talks_in_the_namespace_of_clients").await;
+}
+
+#[tokio::test]
+async fn is_no_component_with_a_wrong_secret() {
+    let stage = play("component.py", "is_refused").await;
+    let refused = "rookery_component_attempts_total{outcome=\"not_authorized\"}";
+    stage.server.until_metric(refused, 1.0).await.unwrap();
+}
+
+#[tokio::test]
+async fn takes_the_place_of_an_older_component() {
+    play("component.py", "is_replaced").await;
+}
+
+#[tokio::test]
+async fn calls_devices_of_people_who_are_away() {
+    play("component.py", "calls_devices").await;
 }
