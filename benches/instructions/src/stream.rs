@@ -5,10 +5,7 @@ use std::sync::Arc;
 
 use rookery_lifecycle::Clock;
 use rookery_stanza::{BareJid, Jid};
-use rookery_stream::{
-    Config, Effect, Input, Mechanisms, Negotiation, SaslReply, Security, Service, Stage, StartTls,
-    TlsFacts,
-};
+use rookery_stream::{Config, Effect, Grants, Inline, Input, Mechanisms, Negotiation, SaslReply, Security, Service, Stage, StartTls, TlsFacts};
 use rookery_xml::Element;
 
 const HELLO: &str = "<stream:stream to='example.com' version='1.0' xml:lang='en' \
@@ -29,7 +26,7 @@ impl Service for Server {
     fn mechanisms(&self, _host: &str, _tls: Option<&TlsFacts>) -> Mechanisms {
         Mechanisms {
             names: vec!["EXTERNAL".into()],
-            channel_bindings: vec![],
+            ..Mechanisms::default()
         }
     }
 
@@ -39,6 +36,10 @@ impl Service for Server {
 
     fn answers_before_login(&self, _: &str, _: &str, _: Option<&TlsFacts>) -> bool {
         false
+    }
+
+    fn inline(&self, _host: &str) -> Inline {
+        Inline::default()
     }
 
     fn stream_id(&self) -> String {
@@ -55,12 +56,16 @@ fn bound(clock: &Clock) -> Negotiation {
     let auth = "<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='EXTERNAL'/>";
     stream.receive([HELLO, auth].concat().as_bytes(), now, &mut effects);
     let jid = BareJid::parse("juliet@example.com").unwrap();
-    let success = Input::Sasl(SaslReply::Success { data: None, jid });
+    let success = Input::Sasl(SaslReply::Success {
+            data: None,
+            jid,
+            grants: Grants::default(),
+        });
     stream.handle(success, now, &mut effects);
     let bind = "<iq id='b' type='set'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'/></iq>";
     stream.receive([HELLO, bind].concat().as_bytes(), now, &mut effects);
     let jid = Jid::parse("juliet@example.com/balcony").unwrap();
-    stream.handle(Input::Bound(jid), now, &mut effects);
+    stream.handle(Input::Bound { jid, enabled: None }, now, &mut effects);
     assert!(stream.is_bound());
     stream
 }

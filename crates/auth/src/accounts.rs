@@ -11,6 +11,7 @@ use rookery_storage::message_log::{MessageLog, Tail};
 use rookery_storage::{AccountStore, Created, Credentials, StoreError};
 use zeroize::Zeroizing;
 
+use crate::clients::Clients;
 use crate::hashing::{Hashing, HashingError};
 use crate::password::{PasswordError, Salts, derive};
 
@@ -28,6 +29,7 @@ pub struct Accounts {
     hashing: Hashing,
     iterations: u32,
     parallel: usize,
+    clients: Option<Clients>,
 }
 
 /// An account to make.
@@ -88,6 +90,7 @@ impl Accounts {
             hashing,
             iterations: config.iterations,
             parallel: config.hashers(),
+            clients: None,
         }
     }
 
@@ -96,6 +99,18 @@ impl Accounts {
     pub fn with_log(self, log: Arc<dyn MessageLog>) -> Self {
         let log = Some(log);
         Self { log, ..self }
+    }
+
+    /// The same, that can tell of the clients of accounts.
+    #[must_use]
+    pub fn with_clients(mut self, clients: Clients) -> Self {
+        self.clients = Some(clients);
+        self
+    }
+
+    /// The clients of accounts, where they can be told of.
+    pub fn clients(&self) -> Option<&Clients> {
+        self.clients.as_ref()
     }
 
     /// Makes an account.

@@ -9,19 +9,26 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 use rookery_lifecycle::{AddressLimiter, Clock, TaskScope};
-use rookery_storage::{AccountStore, StoreError};
+use rookery_stanza::BareJid;
+use rookery_storage::{ScramHash, ScramKeys, Store, StoreError};
 use rookery_stream::SaslCondition;
 use rookery_telemetry::{Label as _, Registry};
+use rookery_xml::Element;
 use zeroize::Zeroizing;
 
+use crate::clients::tokens::Refused;
+use crate::clients::{Arrival, Clients, TokenFailure};
 use crate::config::{Config, HostConfig};
 use crate::decoy::Decoys;
-use crate::exchange::{Context, Entropy, Exchange, Failure, Found, Outcome, Wanted};
+use crate::exchange::{Context, Entropy, Exchange, Failure, Found, Outcome, Success, Wanted};
 use crate::hashing::Hashing;
-use crate::login::{Login, Origin, Reply, Request};
+use crate::identity::Claim;
+use crate::login::{Known, Login, Origin, Reply, Request, Tasks};
 use crate::mechanism::Mechanism;
-use crate::metrics::{LoginResult, MechanismLabel, Metrics, Profile};
+use crate::metrics::{LoginResult, MechanismLabel, Metrics};
 use crate::offer::{Offer, Protection, TlsFacts};
+use crate::password::Salts;
+use crate::upgrade::{self, Upgrade};
 
 /// Logs clients in. Cheap to clone; all clones are the same authenticator.
 #[derive(Clone)]
@@ -31,18 +38,20 @@ pub struct Authenticator {
 
 struct Inner {
     hosts: HashMap<String, HostConfig>,
-    store: Arc<dyn AccountStore>,
+    store: Arc<dyn Store>,
+    clients: Clients,
     hashing: Hashing,
     clock: Clock,
     decoys: Decoys,
+    iterations: u32,
     failures: Mutex<AddressLimiter>,
     metrics: Metrics,
 }
 
 /// What an [`Authenticator`] is given to work with.
 pub struct Services {
-    /// The accounts.
-    pub store: Arc<dyn AccountStore>,
+    /// The accounts, and what is kept of their clients.
+    pub store: Arc<dyn Store>,
     /// Whose runtime hashes passwords, on its blocking threads.
     pub scope: TaskScope,
     /// The time.
@@ -85,9 +94,17 @@ impl Authenticator {
         let window = Duration::from_secs(config.window_seconds);
         let failures = AddressLimiter::new(config.failures_per_address, window, config.addresses);
         let queue = metrics.queue.clone();
+        let clients = Clients::new(
+            config,
+            services.store.clone(),
+            services.clock.clone(),
+            services.secret,
+            metrics.tokens.clone(),
+        );
         let inner = Inner {
             hosts: hosts.into_iter().collect(),
             store: services.store,
+            clients,
             hashing: Hashing::new(
                 &services.scope,
                 config.hashers(),
@@ -96,6 +113,7 @@ impl Authenticator {
             ),
             clock: services.clock,
             decoys: Decoys::new(services.secret, config.iterations),
+            iterations: config.iterations,
             failures: Mutex::new(failures),
             metrics,
         };
@@ -107,6 +125,11 @@ impl Authenticator {
     /// The hashing of passwords, to share with [`Accounts`](crate::Accounts).
     pub fn hashing(&self) -> &Hashing {
         &self.inner.hashing
+    }
+
+    /// What is remembered of the clients of accounts.
+    pub fn clients(&self) -> &Clients {
+        &self.inner.clients
     }
 
     /// What the features of a stream list: the mechanisms and channel bindings of `host`, a prepared
@@ -132,11 +155,43 @@ impl Authenticator {
 
     /// Makes one step of a login: what the client asked for goes in, what it is told comes out.
     pub fn step(&self, mut login: Login, request: Request) -> Step {
+        if let Request::TaskData(payload) = &request {
+            return match finish_task(&mut login, payload.as_ref()) {
+                Ok((tasks, keys)) => {
+                    let this = self.clone();
+                    Step::Pending(Box::pin(async move {
+                        let outcome = this.keep_keys(&mut login, tasks, keys).await;
+                        this.settle(login, outcome)
+                    }))
+                }
+                Err(refusal) => {
+                    let (login, reply) = self.settle(login, Err(refusal));
+                    Step::Done(login, reply)
+                }
+            };
+        }
         match self.receive(&mut login, request) {
             Ok(Outcome::Find(wanted)) => {
                 let this = self.clone();
                 Step::Pending(Box::pin(async move {
-                    let outcome = this.find(&mut login, wanted).await;
+                    let found = this.find(&mut login, wanted).await;
+                    let outcome = this.conclude(&mut login, found).await;
+                    this.settle(login, outcome)
+                }))
+            }
+            Ok(Outcome::FindTokens(claim)) => {
+                let this = self.clone();
+                Step::Pending(Box::pin(async move {
+                    let outcome = this.find_tokens(&mut login, &claim).await;
+                    this.settle(login, outcome)
+                }))
+            }
+            Ok(Outcome::Success(success)) if login.wishes().is_some() => {
+                let this = self.clone();
+                Step::Pending(Box::pin(async move {
+                    let outcome = this
+                        .conclude(&mut login, Ok(Outcome::Success(success)))
+                        .await;
                     this.settle(login, outcome)
                 }))
             }
@@ -156,11 +211,18 @@ impl Authenticator {
 
     fn receive(&self, login: &mut Login, request: Request) -> Result<Outcome, Refusal> {
         match request {
-            Request::Start { mechanism, initial } => {
+            Request::Start {
+                mechanism,
+                initial,
+                wishes,
+            } => {
                 let initial = initial.map(Zeroizing::new);
                 // A running exchange is discarded (RFC 6120 §6.4.2).
                 login.set_exchange(None);
-                let mechanism = offered(login.offer(), &mechanism)?;
+                login.set_known(Known::default());
+                drop(login.take_tasks());
+                login.set_wishes(wishes);
+                let mechanism = offered(login, &mechanism)?;
                 self.admit(login, mechanism)?;
                 let entropy = Entropy::random().map_err(|_| Refusal::internal())?;
                 login.set_exchange(Some(Exchange::new(mechanism, entropy)));
@@ -177,6 +239,9 @@ impl Authenticator {
                 Ok(login.with_exchange(|exchange, context| exchange.receive(context, &message)))
             }
             Request::Abort => Ok(Outcome::Failure(SaslCondition::Aborted.into())),
+            Request::Next(task) => begin_task(login, &task),
+            // It is dealt with where it arrives.
+            Request::TaskData(_) => Err(Refusal::internal()),
         }
     }
 
@@ -202,10 +267,136 @@ impl Authenticator {
         })
     }
 
+    /// Judges a client that logs in with a token (XEP-0484 §"Client authenticates using FAST").
+    async fn find_tokens(&self, login: &mut Login, claim: &Claim) -> Result<Outcome, Refusal> {
+        let malformed = || Refusal::from(SaslCondition::MalformedRequest);
+        let (Some(mechanism), Some(wishes)) = (login.mechanism(), login.wishes().cloned()) else {
+            return Err(malformed());
+        };
+        // §"Client responsibilities".
+        let Some(agent) = wishes.agent.as_deref() else {
+            return Err(malformed());
+        };
+        let nobody = BareJid::from_prepared(login.host());
+        let account = claim.account().unwrap_or(&nobody);
+        check_from(login, account)?;
+        let clients = &self.inner.clients;
+        let held = clients.hold(account, agent, mechanism.name()).await;
+        let held = held.map_err(|_| Refusal::temporary(LoginResult::StoreError))?;
+        let mut place = None;
+        let outcome = login.with_exchange(|exchange, _| {
+            let (outcome, found) = exchange.found_tokens(&held.tokens);
+            place = found;
+            outcome
+        });
+        let (Outcome::Success(mut success), Some(place)) = (outcome, place) else {
+            return Err(SaslCondition::NotAuthorized.into());
+        };
+        let wanted = wanted_token(login);
+        let granted = clients.used(held, place, &wishes, wanted.as_deref()).await;
+        success.grants = granted.map_err(|failure| match failure {
+            TokenFailure::Refused(Refused::Expired) => SaslCondition::CredentialsExpired.into(),
+            TokenFailure::Refused(Refused::Replayed) => SaslCondition::NotAuthorized.into(),
+            TokenFailure::Store(error) => {
+                tracing::warn!(%account, %error, "a token was not taken");
+                Refusal::temporary(LoginResult::StoreError)
+            }
+        })?;
+        Ok(Outcome::Success(success))
+    }
+
+    /// Grants a client that logs in by XEP-0388 what it gets along with it.
+    async fn conclude(
+        &self,
+        login: &mut Login,
+        outcome: Result<Outcome, Refusal>,
+    ) -> Result<Outcome, Refusal> {
+        let Ok(Outcome::Success(success)) = outcome else {
+            return outcome;
+        };
+        if login.wishes().is_none() {
+            return Ok(Outcome::Success(success));
+        }
+        check_from(login, &success.account)?;
+        let later = wanted_upgrades(login, success.mechanism);
+        if !later.is_empty() {
+            return self.ask_for_keys(login, success, later);
+        }
+        self.admit_client(login, success).await
+    }
+
+    /// Has the client make the next of these keys, or lets it in when there are none left.
+    fn ask_for_keys(
+        &self,
+        login: &mut Login,
+        mut success: Success,
+        mut later: Vec<ScramHash>,
+    ) -> Result<Outcome, Refusal> {
+        let Some(hash) = later.pop() else {
+            return Ok(Outcome::Success(success));
+        };
+        let salts = Salts::random().map_err(|_| Refusal::internal())?;
+        let data = success.data.take();
+        login.set_tasks(Tasks {
+            success,
+            now: Upgrade::new(hash, salts.sha256, self.inner.iterations),
+            later,
+            begun: false,
+        });
+        let task = upgrade::name(hash);
+        Ok(Outcome::Task { data, task })
+    }
+
+    /// Keeps the keys that a client has made, and goes on (XEP-0480 §"Performing the upgrade"). Keys of a password
+    /// that was changed meanwhile are dropped.
+    async fn keep_keys(
+        &self,
+        login: &mut Login,
+        tasks: Tasks,
+        keys: ScramKeys,
+    ) -> Result<Outcome, Refusal> {
+        let (store, account) = (&self.inner.store, &tasks.success.account);
+        let failed = |_: StoreError| Refusal::temporary(LoginResult::StoreError);
+        let before = store.credentials(account).await.map_err(failed)?;
+        if let Some(before) = before
+            && login.known().salt.as_ref() == Some(&before.sha1.salt)
+        {
+            let after = before.clone().with_keys(tasks.now.hash(), keys);
+            let kept = store.replace_credentials(account, before, after).await;
+            kept.map_err(failed)?;
+        }
+        if tasks.later.is_empty() {
+            return self.admit_client(login, tasks.success).await;
+        }
+        self.ask_for_keys(login, tasks.success, tasks.later)
+    }
+
+    /// Takes note of a client that has shown who it is, and gives it what it may have.
+    async fn admit_client(
+        &self,
+        login: &mut Login,
+        mut success: Success,
+    ) -> Result<Outcome, Refusal> {
+        let Some(wishes) = login.wishes() else {
+            return Ok(Outcome::Success(success));
+        };
+        let token = wanted_token(login);
+        let arrival = Arrival {
+            account: &success.account,
+            salt: login.known().salt.as_deref(),
+            knows_password: success.mechanism.shows_password(),
+            wishes,
+            token: token.as_deref(),
+        };
+        success.grants = self.inner.clients.arrived(arrival).await;
+        Ok(Outcome::Success(success))
+    }
+
     /// Finds the wanted keys, and goes on to where the client's next message is awaited.
     async fn find(&self, login: &mut Login, wanted: Wanted) -> Result<Outcome, Refusal> {
         let found = self.look_up(login.host(), &wanted).await;
-        let found = found.map_err(|_| Refusal::temporary(LoginResult::StoreError))?;
+        let (found, known) = found.map_err(|_| Refusal::temporary(LoginResult::StoreError))?;
+        login.set_known(known);
         match login.with_exchange(|exchange, context| exchange.found(context, found)) {
             Outcome::Verify(check) => {
                 let right = self.inner.hashing.run(move || check.run()).await;
@@ -218,23 +409,29 @@ impl Authenticator {
 
     /// The keys of an account, or a decoy's. The decoy is made in any case, so that both take the same
     /// time.
-    async fn look_up(&self, host: &str, wanted: &Wanted) -> Result<Found, StoreError> {
+    async fn look_up(&self, host: &str, wanted: &Wanted) -> Result<(Found, Known), StoreError> {
         let decoy = self.inner.decoys.keys(wanted.hash, host, &wanted.claim);
         let credentials = match wanted.claim.account() {
             Some(account) => self.inner.store.credentials(account).await?,
             None => None,
         };
-        let (keys, known) = match credentials {
+        let (keys, known) = match &credentials {
             Some(credentials) => (credentials.keys(wanted.hash).clone(), true),
             None => (decoy, false),
         };
-        Ok(Found { keys, known })
+        let of_account = credentials.map(|credentials| Known {
+            outdated: upgrade::outdated(&credentials, self.inner.iterations),
+            salt: Some(credentials.sha1.salt),
+        });
+        Ok((Found { keys, known }, of_account.unwrap_or_default()))
     }
 
     /// Turns an outcome into a reply, and counts it.
     fn settle(&self, mut login: Login, outcome: Result<Outcome, Refusal>) -> (Login, Reply) {
         let refusal = match outcome {
             Ok(Outcome::Challenge(challenge)) => return (login, Reply::Challenge(challenge)),
+            Ok(Outcome::Task { data, task }) => return (login, Reply::Continue { data, task }),
+            Ok(Outcome::TaskData(payload)) => return (login, Reply::TaskData(payload)),
             Ok(Outcome::Success(success)) => {
                 self.count(&login, Some(success.mechanism), LoginResult::Success);
                 login.set_exchange(None);
@@ -242,7 +439,9 @@ impl Authenticator {
             }
             Ok(Outcome::Failure(failure)) => Refusal::new(failure, LoginResult::AuthFailed),
             // They are dealt with where they arise.
-            Ok(Outcome::Find(_) | Outcome::Verify(_)) => Refusal::internal(),
+            Ok(Outcome::Find(_) | Outcome::FindTokens(_) | Outcome::Verify(_)) => {
+                Refusal::internal()
+            }
             Err(refusal) => refusal,
         };
         let reply = self.refuse(&mut login, &refusal);
@@ -252,6 +451,7 @@ impl Authenticator {
     fn refuse(&self, login: &mut Login, refusal: &Refusal) -> Reply {
         let mechanism = login.mechanism().or(refusal.mechanism);
         login.set_exchange(None);
+        drop(login.take_tasks());
         self.count(login, mechanism, refusal.result);
         let Failure { condition, text } = refusal.failure;
         if condition == SaslCondition::NotAuthorized {
@@ -289,7 +489,7 @@ impl Authenticator {
             .logins
             .of(
                 login.origin().transport,
-                Profile::Legacy,
+                login.profile(),
                 MechanismLabel(mechanism),
                 result,
             )
@@ -305,11 +505,77 @@ impl fmt::Debug for Authenticator {
     }
 }
 
-/// The mechanism of this name, if it is offered.
-fn offered(offer: &Offer, name: &str) -> Result<Mechanism, Refusal> {
+/// Checks that the client is whom the header of its stream has named (XEP-0388 §"Initiation"). A domain alone names
+/// no account.
+fn check_from(login: &Login, account: &BareJid) -> Result<(), Refusal> {
+    let from = login.wishes().and_then(|wishes| wishes.from.as_ref());
+    let is_another = |from: &BareJid| {
+        from != account && (from.local().is_some() || from.domain() != account.domain())
+    };
+    if from.is_some_and(is_another) {
+        return Err(SaslCondition::InvalidAuthzid.into());
+    }
+    Ok(())
+}
+
+/// The keys that the client is ready to make, the next one last: those that are outdated, for who has shown that it
+/// knows the password. Whoever has a token only must not get more than that.
+fn wanted_upgrades(login: &Login, mechanism: Mechanism) -> Vec<ScramHash> {
+    let Some(wishes) = login.wishes().filter(|_| mechanism.shows_password()) else {
+        return Vec::new();
+    };
+    let is_wanted = |hash: &&ScramHash| {
+        let name = upgrade::name(**hash);
+        wishes.upgrades.iter().any(|wanted| wanted == name)
+    };
+    let outdated = login.known().outdated.iter().filter(is_wanted);
+    outdated.copied().collect()
+}
+
+/// `<next/>`: the client begins the task that it was told to do.
+fn begin_task(login: &mut Login, task: &str) -> Result<Outcome, Refusal> {
+    let tasks = login.take_tasks();
+    let is_it = |tasks: &Tasks| upgrade::name(tasks.now.hash()) == task && !tasks.begun;
+    let Some(mut tasks) = tasks.filter(is_it) else {
+        return Err(SaslCondition::MalformedRequest.into());
+    };
+    tasks.begun = true;
+    let payload = tasks.now.ask();
+    login.set_tasks(tasks);
+    Ok(Outcome::TaskData(payload))
+}
+
+/// `<task-data/>`: the client has done it.
+fn finish_task(
+    login: &mut Login,
+    payload: Option<&Element>,
+) -> Result<(Tasks, ScramKeys), Refusal> {
+    let Some(tasks) = login.take_tasks().filter(|tasks| tasks.begun) else {
+        return Err(SaslCondition::MalformedRequest.into());
+    };
+    let keys = tasks.now.finish(payload)?;
+    Ok((tasks, keys))
+}
+
+/// The mechanism that the client wants a token for, if it may have one.
+fn wanted_token(login: &Login) -> Option<String> {
+    let wanted = login.wishes()?.token.as_deref()?;
+    let offered = login.offer().tokens().iter();
+    let mut names = offered.map(|mechanism| mechanism.name());
+    names.find(|name| *name == wanted).map(str::to_owned)
+}
+
+/// The mechanism of this name, if it is offered. Those that take a token are offered to those who say that they have
+/// one (XEP-0484 §"Client authenticates using FAST").
+fn offered(login: &Login, name: &str) -> Result<Mechanism, Refusal> {
+    let offer = login.offer();
     let mechanism = Mechanism::named(name);
+    let has_token = login.wishes().is_some_and(|wishes| wishes.fast.is_some());
     let condition = match mechanism {
         Some(mechanism) if offer.mechanisms().contains(&mechanism) => return Ok(mechanism),
+        Some(mechanism) if has_token && offer.tokens().contains(&mechanism) => {
+            return Ok(mechanism);
+        }
         Some(Mechanism::Plain) if !offer.is_encrypted() => SaslCondition::EncryptionRequired,
         Some(Mechanism::Plain) => SaslCondition::MechanismTooWeak,
         _ => SaslCondition::InvalidMechanism,
@@ -321,6 +587,12 @@ fn offered(offer: &Offer, name: &str) -> Result<Mechanism, Refusal> {
 }
 
 // === impl Refusal ===
+
+impl From<SaslCondition> for Refusal {
+    fn from(condition: SaslCondition) -> Self {
+        Self::new(condition.into(), LoginResult::AuthFailed)
+    }
+}
 
 impl Refusal {
     fn new(failure: Failure, result: LoginResult) -> Self {

@@ -10,13 +10,17 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use rookery_stanza::BareJid;
 use rookery_storage::{ScramHash, ScramKeys};
-use rookery_stream::SaslCondition;
+use rookery_stream::{Grants, SaslCondition};
+use rookery_xml::Element;
 use zeroize::Zeroizing;
 
 use crate::anonymous;
+use crate::clients::Candidate;
+use crate::clients::tokens::Place;
 use crate::external;
+use crate::hashed_token;
 use crate::identity::Claim;
-use crate::mechanism::Mechanism;
+use crate::mechanism::{Mechanism, TokenBinding};
 use crate::offer::{ChannelBinding, Offer, TlsFacts};
 use crate::password;
 use crate::plain;
@@ -55,6 +59,8 @@ enum State {
     First,
     /// The account's keys are awaited.
     Finding(Claim, Pending),
+    /// The client's tokens are awaited.
+    FindingTokens(Claim, hashed_token::Proof),
     /// The comparison of the password is awaited.
     Verifying(Claim),
     /// The client's proof is awaited.
@@ -78,10 +84,21 @@ pub enum Outcome {
     Challenge(Vec<u8>),
     /// Find the keys of an account, then call [`Exchange::found`].
     Find(Wanted),
+    /// Find the tokens of a client, then call [`Exchange::found_tokens`].
+    FindTokens(Claim),
     /// Compare a password, which takes about a millisecond, then call [`Exchange::verified`].
     Verify(PasswordCheck),
     /// The client is who it claims to be.
     Success(Success),
+    /// The client is who it claims to be, and has something to do before it is let in (XEP-0480).
+    Task {
+        /// Additional data with success.
+        data: Option<Vec<u8>>,
+        /// The name of the task.
+        task: &'static str,
+    },
+    /// Tell the client this for its task.
+    TaskData(Element),
     /// The exchange has failed.
     Failure(Failure),
 }
@@ -122,6 +139,8 @@ pub struct Success {
     pub mechanism: Mechanism,
     /// The channel binding.
     pub channel_binding: Option<ChannelBinding>,
+    /// What the client gets along with it by XEP-0388.
+    pub grants: Grants,
 }
 
 /// Why an exchange has failed.
@@ -170,7 +189,7 @@ impl Exchange {
                 Ok(data) => self.success(&claim, Some(data), binding),
                 Err(error) => Err(error.into()),
             },
-            State::Finding(..) | State::Verifying(_) | State::Over => {
+            State::Finding(..) | State::FindingTokens(..) | State::Verifying(_) | State::Over => {
                 Err(SaslCondition::MalformedRequest.into())
             }
         };
@@ -197,6 +216,31 @@ impl Exchange {
         }
     }
 
+    /// The answer to [`Outcome::FindTokens`]; with success, where the client's token was found. It takes the same
+    /// steps whichever it is.
+    pub(crate) fn found_tokens(&mut self, tokens: &[Candidate]) -> (Outcome, Option<Place>) {
+        let State::FindingTokens(claim, proof) = std::mem::replace(&mut self.state, State::Over)
+        else {
+            return (
+                Outcome::Failure(SaslCondition::MalformedRequest.into()),
+                None,
+            );
+        };
+        let mut found = None;
+        for token in tokens {
+            let is_it = proof.is_of(&token.secret);
+            if let (true, Some(place), None) = (is_it, token.place, &found) {
+                found = Some((place, proof.answer(&token.secret)));
+            }
+        }
+        let Some((place, answer)) = found else {
+            return (Outcome::Failure(SaslCondition::NotAuthorized.into()), None);
+        };
+        let binding = self.mechanism.token_binding().flatten();
+        let success = self.success(&claim, Some(answer), binding);
+        (success.unwrap_or_else(Outcome::Failure), Some(place))
+    }
+
     /// The answer to [`Outcome::Verify`].
     pub fn verified(&mut self, right: bool) -> Outcome {
         match std::mem::replace(&mut self.state, State::Over) {
@@ -207,6 +251,9 @@ impl Exchange {
 
     /// The client's first message.
     fn first(&mut self, context: &Context, message: &[u8]) -> Result<Outcome, Failure> {
+        if let Some(binding) = self.mechanism.token_binding() {
+            return self.first_of_token(context, binding, message);
+        }
         match (self.mechanism, self.mechanism.scram_hash()) {
             (_, Some(hash)) => self.first_of_scram(context, hash, message),
             (Mechanism::External, _) => {
@@ -233,6 +280,24 @@ impl Exchange {
                 Ok(self.find(claim, PLAIN_HASH, pending))
             }
         }
+    }
+
+    /// `initiator-msg` (draft-schmaus-kitten-sasl-ht-09).
+    fn first_of_token(
+        &mut self,
+        context: &Context,
+        binding: TokenBinding,
+        message: &[u8],
+    ) -> Result<Outcome, Failure> {
+        let data = |binding| context.tls.as_ref()?.binding(binding);
+        let data = match binding {
+            None => &[],
+            Some(binding) => data(binding).ok_or(SaslCondition::InvalidMechanism)?,
+        };
+        let message = hashed_token::Message::parse(message, data)?;
+        let claim = Claim::user(&message.authcid, &context.host);
+        self.state = State::FindingTokens(claim.clone(), message.proof);
+        Ok(Outcome::FindTokens(claim))
     }
 
     /// `client-first-message` (RFC 5802 §5).
@@ -303,6 +368,7 @@ impl Exchange {
             data,
             mechanism,
             channel_binding,
+            grants: Grants::default(),
         }))
     }
 }

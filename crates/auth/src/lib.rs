@@ -9,15 +9,19 @@
 //! 3. A [`Reply::Success`] ends it. A [`Reply::Failure`] leaves the client another attempt, as far as the
 //!    stream bears it, unless it says that the stream is to be closed.
 //!
+//! What clients say and get along with it by XEP-0388 is the business of [`Clients`], which remembers them.
+//!
 //! [`Exchange`] is one SASL exchange without I/O; each mechanism has a file of its own.
 
 mod accounts;
 mod anonymous;
 mod authenticator;
+mod clients;
 mod config;
 mod decoy;
 mod exchange;
 mod external;
+mod hashed_token;
 mod hashing;
 mod identity;
 mod login;
@@ -30,10 +34,12 @@ mod saslprep;
 pub mod scram;
 #[cfg(test)]
 mod tests;
+mod upgrade;
 
 pub use accounts::{AccountError, Accounts, NewAccount};
 pub use authenticator::{Authenticator, Services, Step};
-pub use config::{Config, ConfigError, HostConfig};
+pub use clients::{Clients, KnownClient, Revocation};
+pub use config::{ClientsConfig, Config, ConfigError, FastConfig, HostConfig};
 pub use exchange::{
     Context, Entropy, Exchange, Failure, Found, Outcome, PasswordCheck, Success, Wanted,
 };

@@ -4,6 +4,8 @@ use std::fmt;
 
 use rookery_storage::ScramHash;
 
+use crate::offer::ChannelBinding;
+
 /// A SASL mechanism that the server knows. The order is that of preference (RFC 6120 §6.3.3, §6.3.4;
 /// XEP-0438 §"Mechanism Pinning").
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -26,13 +28,23 @@ pub enum Mechanism {
     Plain,
     /// Nobody in particular (RFC 4505).
     Anonymous,
+    /// A token, with the channel binding `tls-exporter`. Mechanisms that take a token are offered apart from the
+    /// others (XEP-0484 §"Server advertises support for FAST").
+    HtSha256Expr,
+    /// A token, with the channel binding `tls-server-end-point`.
+    HtSha256Endp,
+    /// A token, without channel binding.
+    HtSha256None,
 }
+
+/// The channel binding of a mechanism that takes a token, if it has one.
+pub(crate) type TokenBinding = Option<ChannelBinding>;
 
 // === impl Mechanism ===
 
 impl Mechanism {
     /// All of them, strongest first.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 12] = [
         Self::External,
         Self::ScramSha512Plus,
         Self::ScramSha256Plus,
@@ -42,6 +54,9 @@ impl Mechanism {
         Self::ScramSha1,
         Self::Plain,
         Self::Anonymous,
+        Self::HtSha256Expr,
+        Self::HtSha256Endp,
+        Self::HtSha256None,
     ];
 
     /// Its registered name (RFC 4422 §3.1).
@@ -56,6 +71,9 @@ impl Mechanism {
             Self::ScramSha1 => "SCRAM-SHA-1",
             Self::Plain => "PLAIN",
             Self::Anonymous => "ANONYMOUS",
+            Self::HtSha256Expr => "HT-SHA-256-EXPR",
+            Self::HtSha256Endp => "HT-SHA-256-ENDP",
+            Self::HtSha256None => "HT-SHA-256-NONE",
         }
     }
 
@@ -72,8 +90,23 @@ impl Mechanism {
             Self::ScramSha512Plus | Self::ScramSha512 => Some(ScramHash::Sha512),
             Self::ScramSha256Plus | Self::ScramSha256 => Some(ScramHash::Sha256),
             Self::ScramSha1Plus | Self::ScramSha1 => Some(ScramHash::Sha1),
-            Self::External | Self::Plain | Self::Anonymous => None,
+            _ => None,
         }
+    }
+
+    /// Whether it takes a token, and which channel binding it uses.
+    pub(crate) fn token_binding(self) -> Option<TokenBinding> {
+        match self {
+            Self::HtSha256Expr => Some(Some(ChannelBinding::TlsExporter)),
+            Self::HtSha256Endp => Some(Some(ChannelBinding::TlsServerEndPoint)),
+            Self::HtSha256None => Some(None),
+            _ => None,
+        }
+    }
+
+    /// Whether who succeeds by it knows the password.
+    pub(crate) fn shows_password(self) -> bool {
+        self == Self::Plain || self.scram_hash().is_some()
     }
 
     /// Whether it binds to the channel (RFC 5802 §4: the suffix `-PLUS`).

@@ -1,6 +1,6 @@
 //! What is counted about logins.
 
-use rookery_telemetry::{CounterFamily4, Gauge, Label, Registry, label};
+use rookery_telemetry::{CounterFamily, CounterFamily4, Gauge, Label, Registry, label};
 
 use crate::mechanism::Mechanism;
 
@@ -19,6 +19,10 @@ label! {
     pub enum Profile("profile") {
         /// SASL as in RFC 6120 §6.
         Legacy = "legacy",
+        /// The extensible SASL profile (XEP-0388).
+        Sasl2 = "sasl2",
+        /// The same, with a token (XEP-0484).
+        Fast = "fast",
     }
 }
 
@@ -40,6 +44,24 @@ label! {
     }
 }
 
+label! {
+    /// What becomes of tokens (XEP-0484).
+    pub(crate) enum TokenEvent("event") {
+        /// A client was given one.
+        Issued = "issued",
+        /// A client logged out, and has none any more.
+        Invalidated = "invalidated",
+        /// One was too old, or of a password that is the account's no more.
+        Expired = "expired",
+        /// One came with a count that was seen before.
+        Replayed = "replayed",
+        /// A client was forgotten, with its tokens, since its account has too many.
+        Evicted = "evicted",
+        /// The owner of an account took a client's access back.
+        Revoked = "revoked",
+    }
+}
+
 /// A mechanism as a label; `unknown` for one that the server does not know.
 #[derive(Clone, Copy, Debug)]
 pub struct MechanismLabel(pub Option<Mechanism>);
@@ -49,6 +71,8 @@ pub struct MechanismLabel(pub Option<Mechanism>);
 pub(crate) struct Metrics {
     /// Logins by transport, profile, mechanism and result.
     pub(crate) logins: CounterFamily4<Transport, Profile, MechanismLabel, LoginResult>,
+    /// What becomes of tokens.
+    pub(crate) tokens: CounterFamily<TokenEvent>,
     /// Passwords that wait for a hasher.
     pub(crate) queue: Gauge,
     /// Addresses with failed logins that are remembered.
@@ -61,6 +85,10 @@ impl Metrics {
     pub(crate) fn new(registry: &Registry) -> Self {
         Self {
             logins: registry.counters4("logins_total", "How do logins end, by which way in?"),
+            tokens: registry.counters(
+                "login_tokens_total",
+                "What becomes of the tokens that clients log in with?",
+            ),
             queue: registry.gauge("login_queue", "Logins waiting for a password to be hashed"),
             addresses: registry.gauge(
                 "login_failure_addresses",
@@ -84,6 +112,9 @@ impl Label for MechanismLabel {
         Self(Some(Mechanism::ScramSha1)),
         Self(Some(Mechanism::Plain)),
         Self(Some(Mechanism::Anonymous)),
+        Self(Some(Mechanism::HtSha256Expr)),
+        Self(Some(Mechanism::HtSha256Endp)),
+        Self(Some(Mechanism::HtSha256None)),
         Self(None),
     ];
 

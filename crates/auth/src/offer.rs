@@ -6,8 +6,9 @@ use rookery_stanza::BareJid;
 use rookery_storage::ScramHash;
 
 use crate::config::HostConfig;
-use crate::mechanism::Mechanism;
+use crate::mechanism::{Mechanism, TokenBinding};
 use crate::scram::hash;
+use crate::upgrade;
 
 /// What TLS has established, as far as logging in depends on it.
 #[derive(Clone, Debug, Default)]
@@ -43,6 +44,7 @@ pub enum ChannelBinding {
 #[derive(Clone, Debug)]
 pub struct Offer {
     mechanisms: Vec<Mechanism>,
+    tokens: Vec<Mechanism>,
     channel_bindings: Vec<ChannelBinding>,
     encrypted: bool,
 }
@@ -109,9 +111,19 @@ impl Offer {
             Mechanism::External => certified,
             Mechanism::Plain => policy.plain && encrypted,
             Mechanism::Anonymous => policy.anonymous,
+            token if token.token_binding().is_some() => false,
             scram => !scram.is_plus() || !channel_bindings.is_empty(),
         };
+        // XEP-0484 §"Security Considerations": over a secure connection only.
+        let takes_tokens = |mechanism: &Mechanism| {
+            let binding = mechanism.token_binding();
+            let bound = |binding: TokenBinding| {
+                binding.is_none_or(|binding| channel_bindings.contains(&binding))
+            };
+            policy.fast && encrypted && binding.is_some_and(bound)
+        };
         Self {
+            tokens: Mechanism::ALL.into_iter().filter(takes_tokens).collect(),
             mechanisms: Mechanism::ALL.into_iter().filter(offered).collect(),
             channel_bindings,
             encrypted,
@@ -121,6 +133,20 @@ impl Offer {
     /// The mechanisms for `<mechanisms/>`, strongest first.
     pub fn mechanisms(&self) -> &[Mechanism] {
         &self.mechanisms
+    }
+
+    /// The mechanisms that take a token, for `<fast/>` (XEP-0484), strongest first.
+    pub fn tokens(&self) -> &[Mechanism] {
+        &self.tokens
+    }
+
+    /// The upgrade tasks (XEP-0480): the same for all accounts, so that nothing is told of any.
+    pub fn upgrades(&self) -> Vec<&'static str> {
+        if self.encrypted {
+            upgrade::HASHES.map(upgrade::name).to_vec()
+        } else {
+            Vec::new()
+        }
     }
 
     /// The types for `<sasl-channel-binding/>` (XEP-0440), strongest first. When there are none, the
@@ -235,10 +261,32 @@ mod tests {
         let policy = HostConfig {
             plain: false,
             anonymous: true,
+            fast: false,
         };
         let offer = Offer::new("localhost", &policy, Some(&tls()));
         assert!(!offer.mechanisms().contains(&Mechanism::Plain));
         assert_eq!(offer.mechanisms().last(), Some(&Mechanism::Anonymous));
+    }
+
+    #[test]
+    fn tokens_are_taken_inside_tls_with_the_channel_bindings_that_there_are_xep_0484() {
+        let tokens = |protection: Option<&Protection>, fast| {
+            let policy = HostConfig {
+                fast,
+                ..HostConfig::default()
+            };
+            let offer = Offer::new("localhost", &policy, protection);
+            offer.tokens().to_vec()
+        };
+        let [expr, endp, none] = [
+            Mechanism::HtSha256Expr,
+            Mechanism::HtSha256Endp,
+            Mechanism::HtSha256None,
+        ];
+        assert_eq!(tokens(Some(&tls()), true), [expr, endp, none]);
+        assert_eq!(tokens(Some(&Protection::default()), true), [none]);
+        assert_eq!(tokens(Some(&tls()), false), []);
+        assert_eq!(tokens(None, true), []);
     }
 
     /// The lists of XEP-0474 §"Full Example".
@@ -246,6 +294,7 @@ mod tests {
     fn the_downgrade_hash_is_that_of_the_example_in_xep_0474() {
         let offer = Offer {
             mechanisms: vec![Mechanism::ScramSha1Plus, Mechanism::ScramSha1],
+            tokens: vec![Mechanism::HtSha256None],
             channel_bindings: vec![
                 ChannelBinding::TlsServerEndPoint,
                 ChannelBinding::TlsExporter,

@@ -96,12 +96,17 @@ pub(crate) fn prepare(
 /// `StoredKey` and `ServerKey` (RFC 5802 §3) of a prepared password.
 fn scram_keys(hash: ScramHash, password: &str, salt: &[u8], iterations: u32) -> ScramKeys {
     let salted = hash::hi(hash, password.as_bytes(), salt, iterations);
-    let client_key = Zeroizing::new(hash::hmac(hash, &salted, b"Client Key"));
+    keys_of(hash, &salted, salt, iterations)
+}
+
+/// `StoredKey` and `ServerKey` of a `SaltedPassword`.
+pub(crate) fn keys_of(hash: ScramHash, salted: &[u8], salt: &[u8], iterations: u32) -> ScramKeys {
+    let client_key = Zeroizing::new(hash::hmac(hash, salted, b"Client Key"));
     ScramKeys {
         salt: salt.to_vec(),
         iterations,
         stored_key: hash::h(hash, &client_key),
-        server_key: hash::hmac(hash, &salted, b"Server Key"),
+        server_key: hash::hmac(hash, salted, b"Server Key"),
     }
 }
 

@@ -6,7 +6,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use rookery_auth::Authenticator;
 use rookery_extension::{Features, Host, Hosts};
-use rookery_stream::{Mechanisms, Service, Stage, TlsFacts};
+use rookery_stanza::ns;
+use rookery_stream::{Inline, Mechanisms, Service, Stage, TlsFacts};
 use rookery_xml::Element;
 
 use crate::facts;
@@ -20,6 +21,8 @@ pub(crate) struct ClientService {
     authenticator: Authenticator,
     /// By host.
     announced: HashMap<String, Announced>,
+    /// What a session can begin with (XEP-0386), by namespace.
+    inline: Vec<&'static str>,
 }
 
 /// The stream features of one host, which do not change while the node runs.
@@ -28,6 +31,8 @@ struct Announced {
     in_clear: Vec<Element>,
     secure: Vec<Element>,
     binding: Vec<Element>,
+    /// For clients that have a resource already (XEP-0386).
+    bound: Vec<Element>,
 }
 
 // === impl ClientService ===
@@ -43,8 +48,17 @@ impl ClientService {
             let name = host.name().to_owned();
             (name, Announced::by(&features, host))
         });
+        // Those that are installed, or built in.
+        let specs = features.specs().iter();
+        let announces = |namespace| {
+            let mut specs = specs.clone();
+            specs.any(|spec| spec.host_features.contains(&namespace))
+        };
+        let mut inline = vec![ns::STREAM_MANAGEMENT];
+        inline.extend(announces(ns::CARBONS).then_some(ns::CARBONS));
         Self {
             announced: announced.collect(),
+            inline,
             hosts,
             features,
             default_host,
@@ -63,10 +77,15 @@ impl Announced {
             announced.extend(features.announced_before_login(host, secure));
             announced
         };
+        let binding = features.stream_features(Binding, host);
+        // A session is requested after binding, or never (RFC 3921 §3).
+        let mut bound = binding.clone();
+        bound.retain(|feature| feature.namespace() != ns::SESSION);
         Self {
             in_clear: before_login(false),
             secure: before_login(true),
-            binding: features.stream_features(Binding, host),
+            binding,
+            bound,
         }
     }
 }
@@ -97,6 +116,15 @@ impl Service for ClientService {
                 .iter()
                 .map(|one| one.name())
                 .collect(),
+            tokens: offer.tokens().iter().map(|token| token.name()).collect(),
+            upgrades: offer.upgrades(),
+        }
+    }
+
+    fn inline(&self, _host: &str) -> Inline {
+        Inline {
+            bind: self.inline.clone(),
+            resume: true,
         }
     }
 
@@ -106,6 +134,7 @@ impl Service for ClientService {
             (Stage::Authentication, None) => &announced.in_clear,
             (Stage::Authentication, Some(_)) => &announced.secure,
             (Stage::Binding, _) => &announced.binding,
+            (Stage::Bound, _) => &announced.bound,
         });
         features.cloned().unwrap_or_default()
     }

@@ -7,7 +7,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
-use rookery_stanza::{BareJid, Jid, RowId, Stanza, StanzaError};
+use rookery_stanza::{BareJid, ClientId, Jid, RowId, Stanza, StanzaError};
 
 use crate::credit::Permit;
 use crate::session::{Delivery, SessionId, SessionKey, SessionPort};
@@ -23,6 +23,17 @@ pub struct BindRequest {
     pub session: SessionId,
     /// Where the session takes deliveries.
     pub port: Arc<dyn SessionPort>,
+    /// What comes along with the resource.
+    pub terms: BindTerms,
+}
+
+/// What a client gets along with its resource (XEP-0386 §"Performing the bind"); by RFC 6120, nothing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct BindTerms {
+    /// Which client of the account it is, if that is known: its earlier sessions end.
+    pub client: Option<ClientId>,
+    /// Whether it gets copies of the messages of other sessions (XEP-0280).
+    pub carbons: bool,
 }
 
 /// Why a resource was not bound; the error that the client gets (RFC 6120 §7.6, §7.7).

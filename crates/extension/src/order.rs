@@ -1,7 +1,7 @@
 //! What a feature wants done at the home of an account.
 
 use rookery_delivery::Close;
-use rookery_stanza::{Jid, RowId, Stanza, StanzaError};
+use rookery_stanza::{ClientId, Jid, RowId, Stanza, StanzaError};
 use rookery_storage::DataUpdate;
 use rookery_xml::Element;
 
@@ -40,6 +40,8 @@ pub enum Order {
     Removed(Vec<RowId>),
     /// End all sessions of the account.
     End(Close),
+    /// End the sessions of one client of the account.
+    EndClient(ClientId, Close),
 }
 
 /// A question to the client of a session of the account. Nobody waits for its answer, which may never come.

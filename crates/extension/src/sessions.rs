@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use rookery_stanza::{Jid, Stanza};
+use rookery_stanza::{ClientId, Jid, Stanza};
 
 use crate::account::Kept;
 
@@ -11,6 +11,8 @@ use crate::account::Kept;
 pub struct SessionView<'a> {
     /// Its full JID.
     pub jid: &'a Jid,
+    /// Which client of the account has it, if that is known.
+    pub client: Option<ClientId>,
     /// What it broadcast last, while it is available.
     pub presence: Option<&'a Stanza>,
     /// What the features keep for it, until it ends.

@@ -11,7 +11,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use actix_rt::{Arbiter, System, SystemRunner};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use rookery_delivery::{
-    BindRequest, Close, Credit, Delivery, Homes, Load, Refused, SessionId, SessionKey, SessionPort,
+    BindRequest, BindTerms, Close, Credit, Delivery, Homes, Load, Refused, SessionId, SessionKey,
+    SessionPort,
 };
 use rookery_extension::{Features, Host, Hosts};
 use rookery_lifecycle::{Clock, TaskScope};
@@ -102,6 +103,7 @@ impl Net {
             resource: None,
             session: id,
             port: port.clone(),
+            terms: BindTerms::default(),
         };
         let jid = self.system.block_on(self.router.bind(request)).unwrap();
         (SessionKey { jid, id }, port)

@@ -108,6 +108,7 @@ impl SessionActor {
             account,
             resource,
             enable,
+            terms,
         } = wanted;
         let enabled = enable.map(|enable| self.enable_along(&enable, &account, ctx));
         let (budget, metrics) = (Arc::clone(&self.budget), Arc::clone(&self.shared.metrics));
@@ -116,6 +117,7 @@ impl SessionActor {
             resource,
             session: self.session.id(),
             port: Arc::new(Port::new(ctx.address(), budget, metrics)),
+            terms,
         };
         let answered = |answer, act: &mut Self, ctx: &mut _| act.bound(answer, enabled, ctx);
         ctx.spawn(wrap_future(self.shared.homes.bind(request)).map(answered));

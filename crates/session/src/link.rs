@@ -2,7 +2,7 @@
 
 use actix::{Addr, Message, Recipient};
 use bytes::Bytes;
-use rookery_delivery::{BindRefused, Budget, Close, Delivery, Permit};
+use rookery_delivery::{BindRefused, BindTerms, Budget, Close, Delivery, Permit};
 use rookery_stanza::{BareJid, Jid, RowId, Stanza, StreamError};
 use rookery_xml::Element;
 use std::sync::Arc;
@@ -25,6 +25,8 @@ pub struct Wanted {
     /// The `<enable/>` of a client that enables stream management in one step with binding (XEP-0386): it is
     /// carried out once the resource is bound.
     pub enable: Option<Element>,
+    /// What else comes along with the resource.
+    pub terms: BindTerms,
 }
 
 /// What a client has got.

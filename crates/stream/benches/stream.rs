@@ -8,8 +8,8 @@ use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_m
 use rookery_lifecycle::Clock;
 use rookery_stanza::{BareJid, Jid, Stanza};
 use rookery_stream::{
-    Config, Effect, Frame, Framing, Input, Mechanisms, Negotiation, SaslReply, Security, Service,
-    Stage, StartTls, TlsFacts,
+    Config, Effect, Frame, Framing, Grants, Inline, Input, Mechanisms, Negotiation, SaslReply,
+    Security, Service, Stage, StartTls, TlsFacts,
 };
 use rookery_xml::{Element, StreamNamespaces};
 
@@ -37,7 +37,7 @@ impl Service for Server {
     fn mechanisms(&self, _host: &str, _tls: Option<&TlsFacts>) -> Mechanisms {
         Mechanisms {
             names: vec!["EXTERNAL".into()],
-            channel_bindings: vec![],
+            ..Mechanisms::default()
         }
     }
 
@@ -47,6 +47,10 @@ impl Service for Server {
 
     fn features(&self, _host: &str, _stage: Stage, _tls: Option<&TlsFacts>) -> Vec<Element> {
         vec![]
+    }
+
+    fn inline(&self, _host: &str) -> Inline {
+        Inline::default()
     }
 
     fn stream_id(&self) -> String {
@@ -65,14 +69,18 @@ fn bound(clock: &Clock) -> Negotiation {
     stream.receive([HELLO, auth].concat().as_bytes(), now, &mut effects);
     let jid = BareJid::parse("juliet@im.example.com").unwrap();
     stream.handle(
-        Input::Sasl(SaslReply::Success { data: None, jid }),
+        Input::Sasl(SaslReply::Success {
+            data: None,
+            jid,
+            grants: Grants::default(),
+        }),
         now,
         &mut effects,
     );
     let bind = "<iq id='b' type='set'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'/></iq>";
     stream.receive([HELLO, bind].concat().as_bytes(), now, &mut effects);
     let jid = Jid::parse("juliet@im.example.com/balcony").unwrap();
-    stream.handle(Input::Bound(jid), now, &mut effects);
+    stream.handle(Input::Bound { jid, enabled: None }, now, &mut effects);
     assert!(stream.is_bound());
     stream
 }

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use bytes::Bytes;
-use rookery_stanza::{BareJid, Stanza, StanzaFault, StreamError};
+use rookery_stanza::{BareJid, ClientId, Stanza, StanzaFault, StreamError};
 use rookery_xml::Element;
 
 /// One thing to do. Effects are carried out in their order.
@@ -26,12 +26,9 @@ pub enum Effect {
     /// reading goes on with the next [`receive`](crate::Negotiation::receive), which may be of no bytes
     /// and must come.
     Authenticated(BareJid),
-    /// Bind a resource (RFC 6120 §7), and report with [`Input::Bound`](crate::Input::Bound) or
+    /// Bind a resource (RFC 6120 §7, XEP-0386), and report with [`Input::Bound`](crate::Input::Bound) or
     /// [`Input::BindRefused`](crate::Input::BindRefused). Nothing is read in the meantime.
-    Bind {
-        /// What the client asks for, not yet prepared; `None` lets the server choose.
-        resource: Option<String>,
-    },
+    Bind(BindWish),
     /// Resume another stream of the account, as this `<resume/>` asks (XEP-0198 §5), and report with
     /// [`Input::Resumed`](crate::Input::Resumed) or [`Input::ResumeRefused`](crate::Input::ResumeRefused).
     /// Nothing is read in the meantime.
@@ -69,11 +66,66 @@ pub enum SaslRequest {
         mechanism: String,
         /// The initial response; `Some` of nothing is not `None` (RFC 6120 §6.4.2).
         initial: Option<Vec<u8>>,
+        /// What the client says along with it by XEP-0388; `None` where it authenticates by RFC 6120.
+        wishes: Option<Box<Wishes>>,
     },
     /// Go on with the client's response (RFC 6120 §6.4.3).
     Response(Vec<u8>),
     /// The client gave up (RFC 6120 §6.4.4). No report is wanted.
     Abort,
+    /// Begin this task (XEP-0388 §"Continue").
+    Next(String),
+    /// Go on with the task: the payload of `<task-data/>`.
+    TaskData(Option<Element>),
+}
+
+/// The resource that a client asks for (RFC 6120 §7, XEP-0386).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct BindWish {
+    /// The resource, not yet prepared; `None` lets the server choose.
+    pub resource: Option<String>,
+    /// Which client of the account it is, if that is known: its earlier sessions end.
+    pub client: Option<ClientId>,
+    /// What it wants along with its resource; `None` where it binds by RFC 6120.
+    pub bind2: Option<Bind2>,
+}
+
+/// What a client wants along with its resource (XEP-0386 §"Performing the bind").
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Bind2 {
+    /// Copies of messages of the account's other sessions (XEP-0280).
+    pub carbons: bool,
+    /// The `<enable/>` of stream management (XEP-0198), to be carried out once the resource is bound.
+    pub enable: Option<Element>,
+}
+
+/// What a client says of itself, and wishes of the authenticator, along with its authentication (XEP-0388
+/// §"Initiation").
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Wishes {
+    /// Who the header of the stream said it is, which has to be true.
+    pub from: Option<BareJid>,
+    /// Its unchanging name, a UUID in lower case, which nobody else may learn.
+    pub agent: Option<String>,
+    /// The name of the software.
+    pub software: Option<String>,
+    /// The name of the device.
+    pub device: Option<String>,
+    /// The mechanism that it wants a token for (XEP-0484 §"Client performs initial authentication").
+    pub token: Option<String>,
+    /// That it authenticates with a token.
+    pub fast: Option<TokenUse>,
+    /// The upgrade tasks that it is ready for, in its order (XEP-0480 §"Client requesting SASL upgrades").
+    pub upgrades: Vec<String>,
+}
+
+/// How a client uses a token (XEP-0484 §"Client authenticates using FAST").
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct TokenUse {
+    /// How many attempts it has made with it, if it counts.
+    pub count: Option<u64>,
+    /// Whether the token shall not be good for anything afterwards.
+    pub invalidate: bool,
 }
 
 /// Why a stream ends.
@@ -107,6 +159,8 @@ impl fmt::Debug for SaslRequest {
             Self::Start { mechanism, .. } => write!(f, "Start({mechanism:?})"),
             Self::Response(_) => f.write_str("Response"),
             Self::Abort => f.write_str("Abort"),
+            Self::Next(task) => write!(f, "Next({task:?})"),
+            Self::TaskData(_) => f.write_str("TaskData"),
         }
     }
 }
@@ -120,6 +174,7 @@ mod tests {
         let start = SaslRequest::Start {
             mechanism: "PLAIN".to_owned(),
             initial: Some(b"\0juliet\0secret".to_vec()),
+            wishes: None,
         };
         let shown = format!("{start:?} {:?}", SaslRequest::Response(b"secret".to_vec()));
         assert_eq!(shown, "Start(\"PLAIN\") Response");

@@ -7,7 +7,7 @@ use rookery_stanza::ns;
 use rookery_xml::Element;
 
 use crate::config::Config;
-use crate::service::Mechanisms;
+use crate::service::{Inline, Mechanisms};
 
 /// The features element around these, on a stream whose header bound the prefix `stream`.
 pub(crate) fn write(features: &[Element]) -> Bytes {
@@ -49,6 +49,46 @@ pub(crate) fn mechanisms(offer: &Mechanisms) -> Vec<Element> {
         features.push(types);
     }
     features
+}
+
+/// XEP-0388, with what can be had in one step: a resource (XEP-0386), another stream (XEP-0198), a token
+/// (XEP-0484). Without a
+/// mechanism there is no such feature.
+pub(crate) fn authentication(offer: &Mechanisms, inline: &Inline) -> Option<Element> {
+    if offer.names.is_empty() {
+        return None;
+    }
+    let named = |names: &mut dyn Iterator<Item = &str>, into: Element, name, namespace| {
+        names.fold(into, |into, text| {
+            into.with_child(Element::new(name, namespace).with_text(text))
+        })
+    };
+    let mut names = offer.names.iter().map(|name| &**name);
+    let authentication = Element::new("authentication", ns::SASL2);
+    let mut authentication = named(&mut names, authentication, "mechanism", ns::SASL2);
+    let mut features = Element::new("inline", ns::BIND2);
+    for namespace in &inline.bind {
+        let feature = Element::new("feature", ns::BIND2);
+        features.push(feature.with_attribute("var", Cow::Borrowed(*namespace)));
+    }
+    let bind = Element::new("bind", ns::BIND2).with_child(features);
+    let mut along = Element::new("inline", ns::SASL2).with_child(bind);
+    if inline.resume {
+        along.push(Element::new("sm", ns::STREAM_MANAGEMENT));
+    }
+    if !offer.tokens.is_empty() {
+        let fast = Element::new("fast", ns::FAST);
+        let mut tokens = offer.tokens.iter().copied();
+        along.push(named(&mut tokens, fast, "mechanism", ns::FAST));
+    }
+    authentication.push(along);
+    let mut upgrades = offer.upgrades.iter().copied();
+    Some(named(
+        &mut upgrades,
+        authentication,
+        "upgrade",
+        ns::SASL_UPGRADE,
+    ))
 }
 
 /// Resource binding (RFC 6120 §7.4).

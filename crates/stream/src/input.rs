@@ -1,6 +1,8 @@
 //! What a stream is told by the rest of the server.
 
-use rookery_stanza::{BareJid, Jid, StanzaError, StreamError};
+use std::fmt;
+
+use rookery_stanza::{BareJid, ClientId, Jid, StanzaError, StreamError};
 use rookery_xml::Element;
 
 use crate::sasl::SaslCondition;
@@ -17,7 +19,12 @@ pub enum Input {
     /// What a client that has not authenticated is answered: the payload of the result, if it has one.
     Answered(Result<Option<Element>, StanzaError>),
     /// The resource is bound.
-    Bound(Jid),
+    Bound {
+        /// The full JID.
+        jid: Jid,
+        /// The answer to the `<enable/>` that came with the request (XEP-0386).
+        enabled: Option<Element>,
+    },
     /// The resource is not bound; the client may ask for another one (RFC 6120 §7.7.3).
     BindRefused(StanzaError),
     /// Another stream is resumed on this one, which is bound now; `<resumed/>` (XEP-0198 §5).
@@ -45,7 +52,19 @@ pub enum SaslReply {
         data: Option<Vec<u8>>,
         /// The account, which is the authorization identity.
         jid: BareJid,
+        /// What a client that authenticates by XEP-0388 gets along with it.
+        grants: Grants,
     },
+    /// The client has proved who it is, and has this task to do before it is authenticated (XEP-0388
+    /// §"Continue").
+    Continue {
+        /// Additional data with success of the mechanism.
+        data: Option<Vec<u8>>,
+        /// The name of the task.
+        task: &'static str,
+    },
+    /// What the client has to know for its task: the payload of `<task-data/>`.
+    TaskData(Element),
     /// The client has not.
     Failure {
         /// Why.
@@ -55,4 +74,32 @@ pub enum SaslReply {
         /// Whether the client may not even try again on this stream.
         fatal: bool,
     },
+}
+
+/// What a client that authenticates by XEP-0388 gets along with its success.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Grants {
+    /// Which client of the account it is, if it has said so.
+    pub client: Option<ClientId>,
+    /// A resource for it that stays the same (XEP-0386 §"Resource identifier generation").
+    pub resource: Option<String>,
+    /// A token for its next logins.
+    pub token: Option<GrantedToken>,
+}
+
+/// A token (XEP-0484 §"Server provides token to client"). It is as good as a password, and not shown.
+#[derive(Clone, PartialEq, Eq)]
+pub struct GrantedToken {
+    /// The secret.
+    pub token: String,
+    /// Until when it is good, in milliseconds since 1970-01-01T00:00:00Z.
+    pub expiry: i64,
+}
+
+impl fmt::Debug for GrantedToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("GrantedToken")
+            .field("expiry", &self.expiry)
+            .finish_non_exhaustive()
+    }
 }

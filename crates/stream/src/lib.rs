@@ -8,6 +8,9 @@
 //! header → STARTTLS → header → SASL → header → resource binding → stanzas → both close handshakes
 //! ```
 //!
+//! By XEP-0388 and XEP-0386 authentication and resource binding are one step, and there is no header between
+//! them.
+//!
 //! What depends on the server (which hosts there are, what they offer, randomness) is asked of a
 //! [`Service`]. Bytes become frames in [`Framing`]; XML that is refused becomes a stream error in
 //! [`stream_error`].
@@ -24,14 +27,15 @@ mod limit;
 mod negotiation;
 mod refusal;
 mod sasl;
+mod sasl2;
 mod service;
 
 pub use config::{Config, ConfigError, StartTls};
-pub use effect::{EarlyRequest, Effect, Ending, SaslRequest};
+pub use effect::{Bind2, BindWish, EarlyRequest, Effect, Ending, SaslRequest, TokenUse, Wishes};
 pub use framing::{Frame, Framing};
-pub use input::{Input, SaslReply};
+pub use input::{GrantedToken, Grants, Input, SaslReply};
 pub use limit::Limit;
 pub use negotiation::{Negotiation, Security};
 pub use refusal::stream_error;
 pub use sasl::SaslCondition;
-pub use service::{Mechanisms, Service, Stage, TlsFacts};
+pub use service::{Inline, Mechanisms, Service, Stage, TlsFacts};

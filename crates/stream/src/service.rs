@@ -24,6 +24,10 @@ pub trait Service: Send + Sync + fmt::Debug {
     /// Whether `host` answers IQ requests of this namespace before authentication (XEP-0077).
     fn answers_before_login(&self, host: &str, namespace: &str, tls: Option<&TlsFacts>) -> bool;
 
+    /// What a client can have in one step with its authentication at `host` (XEP-0388 §"SASL mechanism
+    /// negotiation").
+    fn inline(&self, host: &str) -> Inline;
+
     /// A stream id that cannot be guessed and was never given out before (RFC 6120 §4.7.3).
     fn stream_id(&self) -> String;
 }
@@ -35,6 +39,8 @@ pub enum Stage {
     Authentication,
     /// The client is authenticated and has yet to bind a resource.
     Binding,
+    /// The client has authenticated and bound a resource in one step (XEP-0386).
+    Bound,
 }
 
 /// What is known about the TLS session below a stream.
@@ -56,4 +62,17 @@ pub struct Mechanisms {
     pub names: Vec<Cow<'static, str>>,
     /// The types of channel binding that can be used with them (XEP-0440).
     pub channel_bindings: Vec<&'static str>,
+    /// The mechanisms that take a token (XEP-0484); none where there are no tokens.
+    pub tokens: Vec<&'static str>,
+    /// The tasks by which what is kept of a password can be brought up to date (XEP-0480).
+    pub upgrades: Vec<&'static str>,
+}
+
+/// What a client can have in one step with its authentication, beside its resource.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Inline {
+    /// The features of its session (XEP-0386 §"Discovering support"), by their namespaces.
+    pub bind: Vec<&'static str>,
+    /// Whether another stream can be resumed (XEP-0198 §"Inline Stream Resumption").
+    pub resume: bool,
 }

@@ -90,6 +90,7 @@ fn start(mechanism: &str, initial: Option<&str>) -> Request {
     Request::Start {
         mechanism: mechanism.to_owned(),
         initial,
+        wishes: None,
     }
 }
 

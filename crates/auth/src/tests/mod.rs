@@ -4,6 +4,7 @@ mod accounts;
 mod authenticator;
 mod client;
 mod exchange;
+mod sasl2;
 mod scram;
 
 use rookery_stanza::BareJid;
@@ -44,6 +45,7 @@ pub(super) fn context(tls: Option<TlsFacts>) -> Context {
     let policy = HostConfig {
         plain: true,
         anonymous: true,
+        fast: true,
     };
     let protection = tls.as_ref().map(TlsFacts::protection);
     let offer = Offer::new("localhost", &policy, protection.as_ref());

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use actix::{Actor, AsyncContext, Context, Handler};
+use rookery_auth::Profile;
 use rookery_session::ToConnection;
 use rookery_stream::{Negotiation, Security};
 use tokio::net::TcpStream;
@@ -60,6 +61,7 @@ pub(crate) fn accept(accepted: Accepted, edge: Arc<Edge>, arbiter: usize) {
             accepted,
             counted,
             secured: None,
+            profile: Profile::Legacy,
         },
         transport,
         negotiation,

@@ -3,11 +3,10 @@
 use std::sync::Arc;
 
 use actix::{Addr, AsyncContext};
-use rookery_auth::Profile;
-use rookery_delivery::{BindRefused, Budget, Close, Credit, Delivery, Load, SessionId};
+use rookery_delivery::{BindRefused, BindTerms, Budget, Close, Credit, Delivery, Load, SessionId};
 use rookery_session::{Bound, ConnectionClosed, Link, Resumed, SessionActor, Wanted};
 use rookery_stanza::{Condition, IqType, Kind, StanzaError};
-use rookery_stream::Input;
+use rookery_stream::{BindWish, Input};
 
 use super::{Connection, Ctx};
 use crate::edge::Edge;
@@ -81,7 +80,7 @@ impl Attached {
 
 impl Connection {
     /// Makes a session, which asks the home to be bound. Nothing is read until the home has answered.
-    pub(super) fn bind(&mut self, resource: Option<String>, ctx: &mut Ctx) {
+    pub(super) fn bind(&mut self, wish: BindWish, ctx: &mut Ctx) {
         let Some(account) = self.negotiation.account().cloned() else {
             return;
         };
@@ -96,8 +95,12 @@ impl Connection {
             session,
             Wanted {
                 account,
-                resource,
-                enable: None,
+                resource: wish.resource,
+                terms: BindTerms {
+                    client: wish.client,
+                    carbons: wish.bind2.as_ref().is_some_and(|bind2| bind2.carbons),
+                },
+                enable: wish.bind2.and_then(|bind2| bind2.enable),
             },
             ctx.address().recipient(),
             Arc::clone(&budget),
@@ -114,9 +117,10 @@ impl Connection {
                 let jid = bound.jid;
                 let stream = self.negotiation.stream_id();
                 tracing::debug!(stream, %jid, peer = %self.about.peer, "session bound");
-                let login = self.edge.metrics.login_seconds.of(Profile::Legacy);
+                let login = self.edge.metrics.login_seconds.of(self.about.profile);
                 login.observe(self.about.accepted.elapsed());
-                self.tell(Input::Bound(jid), ctx);
+                let enabled = bound.enabled;
+                self.tell(Input::Bound { jid, enabled }, ctx);
                 self.release();
                 if self.edge.drain.is_draining() {
                     // The home may have told its sessions before it knew this one.

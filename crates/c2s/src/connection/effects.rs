@@ -38,7 +38,7 @@ impl Connection {
                 Effect::Sasl(request) => self.sasl(request, ctx),
                 Effect::BeforeLogin(request) => self.before_login(request, ctx),
                 Effect::Authenticated(account) => self.authenticated(&account, ctx),
-                Effect::Bind { resource } => self.bind(resource, ctx),
+                Effect::Bind(wish) => self.bind(wish, ctx),
                 Effect::Resume(request) => self.resume(&request, ctx),
                 Effect::Closing(ending) => {
                     self.submit(std::mem::take(&mut batch), ctx);

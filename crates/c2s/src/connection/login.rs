@@ -78,9 +78,19 @@ impl Connection {
         }
         let login = self.login.take().unwrap_or_else(|| self.begin_login());
         let request = match request {
-            SaslRequest::Start { mechanism, initial } => Request::Start { mechanism, initial },
+            SaslRequest::Start {
+                mechanism,
+                initial,
+                wishes,
+            } => Request::Start {
+                mechanism,
+                initial,
+                wishes,
+            },
             SaslRequest::Response(response) => Request::Response(response),
             SaslRequest::Abort => Request::Abort,
+            SaslRequest::Next(task) => Request::Next(task),
+            SaslRequest::TaskData(payload) => Request::TaskData(payload),
         };
         let reply_wanted = !matches!(request, Request::Abort);
         match self.edge.authenticator.step(login, request) {
@@ -162,13 +172,23 @@ impl Connection {
                 self.login = Some(login);
                 SaslReply::Challenge(challenge)
             }
+            Reply::Continue { data, task } => {
+                self.login = Some(login);
+                SaslReply::Continue { data, task }
+            }
+            Reply::TaskData(payload) => {
+                self.login = Some(login);
+                SaslReply::TaskData(payload)
+            }
             Reply::Success(success) => {
+                self.about.profile = login.profile();
                 self.about.place.authenticated();
                 let version = self.transport.tls().map(TlsSession::version);
                 self.about.secured = Some(Secured::new(version, &success));
                 SaslReply::Success {
                     data: success.data,
                     jid: success.account,
+                    grants: success.grants,
                 }
             }
             Reply::Failure {

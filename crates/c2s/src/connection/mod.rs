@@ -29,7 +29,7 @@ use std::task::Waker;
 
 use actix::Context;
 use bytes::Bytes;
-use rookery_auth::Login;
+use rookery_auth::{Login, Profile};
 use rookery_delivery::{Close, Delivery};
 use rookery_stanza::{StreamCondition, StreamError};
 use rookery_stream::{Input, Negotiation};
@@ -101,6 +101,7 @@ struct About {
     counted: Counted,
     /// How the client has logged in, once it has.
     secured: Option<Secured>,
+    profile: Profile,
 }
 
 /// An open connection as the metrics count it, wherever it may end: also between two arbiters.

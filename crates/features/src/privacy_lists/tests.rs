@@ -57,6 +57,7 @@ impl Sessions for Bound {
             let presence = presence.as_ref();
             look(SessionView {
                 jid,
+                client: None,
                 presence,
                 kept,
             });

@@ -1,7 +1,7 @@
 //! Resources come and go (RFC 6120 §7).
 
-use rookery_delivery::{Close, Delivery, Limit, Refusal, SessionId, SessionKey};
-use rookery_stanza::{Condition, ErrorType, Jid, StanzaError};
+use rookery_delivery::{BindTerms, Close, Delivery, Limit, Refusal, SessionId, SessionKey};
+use rookery_stanza::{ClientId, Condition, ErrorType, Jid, StanzaError, ns};
 
 use super::effect::{Effect, Effects, Step};
 use super::{Account, Bind, Scene, Standing};
@@ -12,23 +12,28 @@ use crate::config::Conflict;
 pub(super) struct Pending {
     pub(super) session: SessionId,
     jid: Jid,
+    terms: BindTerms,
 }
 
 impl Account {
     /// A client asks for a resource (§7.6, §7.7).
     pub(super) fn bind(&mut self, bind: Bind, scene: &Scene<'_>, out: &mut Effects) {
-        let session = bind.session;
+        let (session, terms) = (bind.session, bind.terms);
         match self.allot(bind, scene, out) {
-            Ok((jid, None)) => self.admit(session, jid, out),
+            Ok((jid, None)) => self.admit(session, jid, terms, out),
             Ok((jid, Some(old))) => {
-                self.displace(old, out);
+                self.displace(old, Close::Conflict, out);
                 // Of two that wait for the same resource, the later one gets it.
                 while let Some(at) = self.pending.iter().position(|pending| pending.jid == jid) {
                     let earlier = self.pending.swap_remove(at);
                     let error = Box::new(Condition::Conflict.into());
                     out.push(Effect::Bound(earlier.session, Err(error)));
                 }
-                self.pending.push(Pending { session, jid });
+                self.pending.push(Pending {
+                    session,
+                    jid,
+                    terms,
+                });
             }
             Err(error) => out.push(Effect::Bound(session, Err(Box::new(error)))),
         }
@@ -61,7 +66,10 @@ impl Account {
                 .with_resource(resource)
                 .map_err(|_| Condition::BadRequest)?,
         };
-        let old = self.sessions.at(&jid).map(|session| session.key.id);
+        let old = self.sessions.at(&jid);
+        // A client that comes back takes what it had, whatever becomes of others.
+        let same = old.is_some_and(|old| old.client.is_some() && old.client == bind.terms.client);
+        let old = old.map(|session| session.key.id);
         let (jid, old) = match (old, config.resource_conflict) {
             (None, _) => (jid, None),
             (Some(old), Conflict::TerminateOld) => return Ok((jid, Some(old))),
@@ -78,7 +86,7 @@ impl Account {
         Ok((jid, old))
     }
 
-    fn admit(&mut self, session: SessionId, jid: Jid, out: &mut Effects) {
+    fn admit(&mut self, session: SessionId, jid: Jid, terms: BindTerms, out: &mut Effects) {
         if self.sessions.is_empty() {
             out.push(Effect::Online(true));
         }
@@ -87,17 +95,44 @@ impl Account {
             id: session,
         });
         out.push(Effect::Bound(session, Ok(jid)));
+        if let Some(bound) = self.sessions.get_mut(session) {
+            bound.client = terms.client;
+            if terms.carbons {
+                bound.dialogue().follow(ns::CARBONS);
+            }
+        }
+    }
+        if let Some(client) = terms.client {
+            // XEP-0386 §"Performing the bind".
+            self.end_client(client, Some(session), Close::Conflict, out);
+        }
     }
 
-    /// Ends a session whose resource another one gets.
-    fn displace(&mut self, old: SessionId, out: &mut Effects) {
+    /// Ends the sessions of a client but this one.
+    pub(super) fn end_client(
+        &mut self,
+        client: ClientId,
+        but: Option<SessionId>,
+        reason: Close,
+        out: &mut Effects,
+    ) {
+        let others = self.sessions.iter().filter_map(|session| {
+            let is_other = session.client == Some(client) && Some(session.key.id) != but;
+            is_other.then_some(session.key.id)
+        });
+        for old in others.collect::<Vec<_>>() {
+            self.displace(old, reason, out);
+        }
+
+    /// Ends a session, which gets nothing more.
+    fn displace(&mut self, old: SessionId, reason: Close, out: &mut Effects) {
         if let Some(session) = self.sessions.get_mut(old)
             && !session.is_held()
         {
             session.hold();
             out.push(Effect::Expire(old));
         }
-        out.push(Effect::Close(old, Close::Conflict));
+        out.push(Effect::Close(old, reason));
     }
 
     /// A session has ended. Contacts are told (RFC 6121 §4.5.2), whoever waited for the resource gets it,
@@ -135,7 +170,7 @@ impl Account {
         };
         let next = self.pending.swap_remove(at);
         if self.exists() {
-            self.admit(next.session, next.jid, out);
+            self.admit(next.session, next.jid, next.terms, out);
         } else {
             let error = Box::new(Condition::NotAllowed.into());
             out.push(Effect::Bound(next.session, Err(error)));

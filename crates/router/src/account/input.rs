@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use rookery_delivery::{Delivery, Refusal, SessionId, SessionKey};
+use rookery_delivery::{BindTerms, Delivery, Refusal, SessionId, SessionKey};
 use rookery_stanza::{Jid, RowId, Stanza};
 use rookery_storage::message_log::IngressId;
 
@@ -77,6 +77,8 @@ pub(crate) struct Bind {
     pub(crate) random: String,
 }
 
+    /// What comes along with the resource.
+    pub(crate) terms: BindTerms,
 // === impl Input ===
 
 impl Input {

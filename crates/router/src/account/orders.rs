@@ -85,6 +85,9 @@ impl Account {
                 }
                 Order::Removed(rows) => self.removed(&rows),
                 Order::End(reason) => step.now().push(Effect::End(reason)),
+                Order::EndClient(client, reason) => {
+                    self.end_client(client, None, reason, step.now());
+                }
             }
         }
     }

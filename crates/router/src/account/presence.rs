@@ -209,6 +209,7 @@ impl Account {
         let Some(jid) = &stanza.from else { return };
         let session = SessionView {
             jid,
+            client: None,
             presence: Some(&stanza),
             kept,
         };

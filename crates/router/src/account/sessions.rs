@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, VecDeque};
 
 use rookery_delivery::{Custody, Delivery, SessionId, SessionKey};
 use rookery_extension::{Keep, Kept, SessionView};
-use rookery_stanza::{Jid, Kind, Stanza};
+use rookery_stanza::{ClientId, Jid, Kind, Stanza};
 
 use super::effect::{Effect, Effects};
 use super::owed::Unconfirmed;
@@ -28,6 +28,8 @@ const QUESTIONS: usize = 4;
 pub(crate) struct Session {
     /// Its full JID and identity.
     pub(crate) key: SessionKey,
+    /// Which client of the account has it, if that is known.
+    pub(crate) client: Option<ClientId>,
     /// It asked for the roster: an interested resource (RFC 6121 §2.2).
     pub(crate) interested: bool,
     /// Its last broadcast presence while it is an available resource (RFC 6121 §4.1).
@@ -88,6 +90,7 @@ impl Session {
     fn new(key: SessionKey) -> Self {
         Self {
             key,
+            client: None,
             interested: false,
             presence: None,
             highest: i8::MIN,
@@ -196,6 +199,7 @@ impl Session {
     pub(crate) fn view(&self) -> SessionView<'_> {
         SessionView {
             jid: &self.key.jid,
+            client: self.client,
             presence: self.presence.as_ref().map(|presence| &presence.stanza),
             kept: (self.dialogue.as_ref()).map_or(Kept::NOTHING, |dialogue| &dialogue.kept),
         }

@@ -139,6 +139,7 @@ impl Handler<Bind> for HomeShard {
                 resource: request.resource,
                 random,
             };
+                terms: request.terms,
             shard.input(request.account, Input::Bind(bind), None);
         });
     }

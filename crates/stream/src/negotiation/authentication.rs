@@ -10,6 +10,7 @@ use crate::effect::{Effect, SaslRequest};
 use crate::input::SaslReply;
 use crate::limit;
 use crate::sasl::{self, Initial, Request, SaslCondition};
+use crate::sasl2;
 
 impl Negotiation {
     /// An element of the SASL namespace.
@@ -59,7 +60,11 @@ impl Negotiation {
         match initial {
             Ok(initial) => {
                 self.state = State::Authenticating;
-                effects.push(Effect::Sasl(SaslRequest::Start { mechanism, initial }));
+                effects.push(Effect::Sasl(SaslRequest::Start {
+                    mechanism,
+                    initial,
+                    wishes: None,
+                }));
             }
             Err(condition) => self.reject(condition, effects),
         }
@@ -75,19 +80,42 @@ impl Negotiation {
         if !matches!(self.state, State::Authenticating) {
             return;
         }
+        let extended = self.extended.is_some();
         match reply {
             SaslReply::Challenge(data) => {
                 self.state = State::Challenged;
-                effects.push(Effect::Send(sasl::challenge(&data)));
+                let challenge = if extended {
+                    sasl2::challenge
+                } else {
+                    sasl::challenge
+                };
+                effects.push(Effect::Send(challenge(&data)));
             }
-            SaslReply::Success { data, jid } => self.succeed(data.as_deref(), jid, now, effects),
+            SaslReply::Continue { data, task } => {
+                self.state = State::Challenged;
+                effects.push(Effect::Send(sasl2::proceed(data.as_deref(), task)));
+            }
+            SaslReply::TaskData(payload) => {
+                self.state = State::Challenged;
+                effects.push(Effect::Send(sasl2::task_data(payload)));
+            }
+            SaslReply::Success { data, jid, grants } if extended => {
+                self.succeed_extended(data, jid, grants, effects);
+            }
+            SaslReply::Success { data, jid, .. } => {
+                self.succeed(data.as_deref(), jid, now, effects);
+            }
             SaslReply::Failure {
                 condition,
                 text,
                 fatal,
             } => {
-                self.state = State::Features;
-                effects.push(Effect::Send(sasl::failure(condition, text.as_deref())));
+                if extended {
+                    self.refuse_extended(condition, text.as_deref(), effects);
+                } else {
+                    self.state = State::Features;
+                    effects.push(Effect::Send(sasl::failure(condition, text.as_deref())));
+                }
                 if fatal {
                     self.fail(StreamCondition::PolicyViolation.into(), now, effects);
                 }
@@ -123,7 +151,7 @@ impl Negotiation {
     }
 
     /// Tells the authenticator that nothing will follow.
-    fn abort_exchange(&mut self, effects: &mut Vec<Effect>) {
+    pub(super) fn abort_exchange(&mut self, effects: &mut Vec<Effect>) {
         if matches!(self.state, State::Challenged) {
             effects.push(Effect::Sasl(SaslRequest::Abort));
         }

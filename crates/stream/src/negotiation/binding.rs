@@ -9,7 +9,7 @@ use rookery_stanza::{
 use rookery_xml::{Element, XmlError};
 
 use super::{Negotiation, State, parse_error};
-use crate::effect::Effect;
+use crate::effect::{BindWish, Effect};
 use crate::limit;
 use crate::refusal::stream_error;
 
@@ -62,7 +62,12 @@ impl Negotiation {
         }
         match wanted_resource(&request) {
             Ok(resource) => {
-                effects.push(Effect::Bind { resource });
+                let client = self.extended.as_ref().and_then(|one| one.grants.client);
+                effects.push(Effect::Bind(BindWish {
+                    resource,
+                    client,
+                    bind2: None,
+                }));
                 self.state = State::Binding(Box::new(request));
             }
             Err(refused) => self.fail(stream_error(refused), now, effects),
@@ -70,7 +75,16 @@ impl Negotiation {
     }
 
     /// §7.6.1, §7.7.1.
-    pub(super) fn bound(&mut self, jid: &Jid, now: Instant, effects: &mut Vec<Effect>) {
+    pub(super) fn bound(
+        &mut self,
+        jid: &Jid,
+        enabled: Option<Element>,
+        now: Instant,
+        effects: &mut Vec<Effect>,
+    ) {
+        if matches!(self.state, State::Inlining) {
+            return self.conclude(Some((jid, enabled)), now, effects);
+        }
         let State::Binding(request) = &self.state else {
             return;
         };
@@ -79,10 +93,19 @@ impl Negotiation {
         Self::send(&request.result_reply(Some(bind)), effects);
         self.state = State::Bound;
         self.since = now;
+        self.extended = None;
     }
 
     /// §7.6.2, §7.7.2.
-    pub(super) fn bind_refused(&mut self, error: &StanzaError, effects: &mut Vec<Effect>) {
+    pub(super) fn bind_refused(
+        &mut self,
+        error: &StanzaError,
+        now: Instant,
+        effects: &mut Vec<Effect>,
+    ) {
+        if matches!(self.state, State::Inlining) {
+            return self.conclude(None, now, effects);
+        }
         let State::Binding(request) = &self.state else {
             return;
         };

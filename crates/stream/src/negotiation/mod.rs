@@ -6,6 +6,7 @@ mod binding;
 mod closing;
 mod encryption;
 mod opening;
+mod sasl2;
 mod stream_management;
 #[cfg(test)]
 mod tests;
@@ -20,6 +21,7 @@ use rookery_stanza::{
 };
 use rookery_xml::{Element, StreamNamespaces};
 
+use self::sasl2::Extended;
 use crate::config::{Config, StartTls};
 use crate::effect::Effect;
 use crate::framing::{Frame, Framing};
@@ -61,6 +63,8 @@ pub struct Negotiation {
     offered: Vec<Cow<'static, str>>,
     /// Who the client has proved to be.
     account: Option<BareJid>,
+    /// What is under way by XEP-0388.
+    extended: Option<Box<Extended>>,
     /// Requests before authentication, authentications and binds that the client began.
     early_requests: u32,
     authentications: u32,
@@ -100,6 +104,8 @@ enum State {
     Challenged,
     /// The owner of the connection, who may move it now.
     Authenticated,
+    /// The answer to what was asked for along with an authentication by XEP-0388.
+    Inlining,
     /// The answer to this request to bind a resource.
     Binding(Box<Stanza>),
     /// The answer to a request to resume another stream (XEP-0198 §5).
@@ -135,6 +141,7 @@ impl Negotiation {
             stream: None,
             offered: Vec::new(),
             account: None,
+            extended: None,
             early_requests: 0,
             authentications: 0,
             binds: 0,
@@ -153,7 +160,7 @@ impl Negotiation {
         match self.state {
             State::Closed | State::Handshake => return,
             State::Bound => self.since = now,
-            State::Authenticated => self.state = State::Header,
+            State::Authenticated => self.go_on(now, effects),
             _ => {}
         }
         self.framing.push(bytes);
@@ -169,10 +176,10 @@ impl Negotiation {
             Input::TlsEstablished(facts) => self.tls_established(facts),
             Input::Sasl(reply) => self.authenticator_replied(reply, now, effects),
             Input::Answered(answer) => self.answered(answer, effects),
-            Input::Bound(jid) => self.bound(&jid, now, effects),
-            Input::BindRefused(error) => self.bind_refused(&error, effects),
+            Input::Bound { jid, enabled } => self.bound(&jid, enabled, now, effects),
+            Input::BindRefused(error) => self.bind_refused(&error, now, effects),
             Input::Resumed(reply) => self.resumed(&reply, now, effects),
-            Input::ResumeRefused(reply) => self.resume_refused(&reply, effects),
+            Input::ResumeRefused(reply) => self.resume_refused(&reply, now, effects),
             Input::Tick => self.tick(now, effects),
             Input::SeeOtherHost(host) => {
                 self.redirect = Some(host);
@@ -249,6 +256,7 @@ impl Negotiation {
             | State::Asking(_)
             | State::Authenticating
             | State::Authenticated
+            | State::Inlining
             | State::Binding(_)
             | State::Resuming
             | State::Closed => false,
@@ -352,6 +360,10 @@ impl Negotiation {
         match (element.namespace(), element.name()) {
             (ns::STREAM, "error") => self.peer_failed(StreamError::parse(&element), now, effects),
             // §4.8.5: what is in the content namespace must not have a prefix.
+            // XEP-0388 §"During Authentication".
+            (namespace, _) if self.is_exchanging() && namespace != ns::SASL2 => {
+                self.fail(StreamCondition::NotAuthorized.into(), now, effects);
+            }
             (ns::CLIENT, _) if has_prefix(&bytes) => {
                 self.fail(StreamCondition::BadNamespacePrefix.into(), now, effects);
             }
@@ -367,6 +379,7 @@ impl Negotiation {
             (ns::CLIENT_STATE, "active" | "inactive") if self.is_bound() => {
                 effects.push(Effect::Nonza(element));
             }
+            (ns::SASL2, _) if !self.is_bound() => self.sasl2(&element, now, effects),
             _ => self.unsupported(now, effects),
         }
     }

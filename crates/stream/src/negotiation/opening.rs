@@ -1,5 +1,6 @@
 //! Stream headers and features (RFC 6120 §4.2, §4.3, §4.7).
 
+use std::borrow::Cow;
 use std::time::Instant;
 
 use rookery_stanza::{BareJid, Jid, StreamCondition, StreamError};
@@ -90,8 +91,15 @@ impl Negotiation {
 
     /// Once the client is authenticated, its headers name the host and the account that it is authenticated
     /// for (§4.9.3.9, §6.4.6).
+    ///
+    /// Inside of TLS a claim to be of another domain is refused before that (XEP-0388 §"SASL mechanism
+    /// negotiation").
     fn check_identity(&self, greeting: &Greeting, host: Option<&str>) -> Option<StreamError> {
-        let account = self.account.as_ref()?;
+        let Some(account) = &self.account else {
+            let foreign = |from: &Jid| host.is_some_and(|host| host != from.domain());
+            let foreign = self.tls.is_some() && greeting.from.as_ref().is_some_and(foreign);
+            return foreign.then(|| StreamCondition::InvalidFrom.into());
+        };
         if host.is_some_and(|host| host != account.domain()) {
             let error = StreamError::new(StreamCondition::NotAuthorized);
             return Some(error.with_text("authenticated at another host"));
@@ -103,11 +111,14 @@ impl Negotiation {
     }
 
     /// §4.3.2: what the client may or must negotiate now.
-    fn send_features(&mut self, effects: &mut Vec<Effect>) {
+    pub(super) fn send_features(&mut self, effects: &mut Vec<Effect>) {
         let Some(stream) = &self.stream else { return };
         let host = &*stream.host;
         let mut list = Vec::new();
-        if self.account.is_some() {
+        if self.is_bound() {
+            list.push(features::limits(&self.config, true));
+            list.extend(self.service.features(host, Stage::Bound, self.tls()));
+        } else if self.account.is_some() {
             list.push(features::bind());
             list.push(features::stream_management());
             list.push(features::limits(&self.config, true));
@@ -125,6 +136,11 @@ impl Negotiation {
                     offer.names.retain(|name| name != "PLAIN");
                 }
                 list.extend(features::mechanisms(&offer));
+                if self.tls.is_some() {
+                    list.extend(features::authentication(&offer, &self.service.inline(host)));
+                    let tokens = offer.tokens.iter().copied();
+                    offer.names.extend(tokens.map(Cow::Borrowed));
+                }
                 list.push(features::limits(&self.config, false));
                 let tls = self.tls();
                 list.extend(self.service.features(host, Stage::Authentication, tls));

@@ -44,6 +44,9 @@ impl Negotiation {
 
     /// The stream goes on where another one ended (§5).
     pub(super) fn resumed(&mut self, reply: &Element, now: Instant, effects: &mut Vec<Effect>) {
+        if matches!(self.state, State::Inlining) {
+            return self.conclude_resumed(reply, now, effects);
+        }
         if matches!(self.state, State::Resuming) {
             effects.push(Effect::Send(reply.to_bytes(ns::CLIENT)));
             self.state = State::Bound;
@@ -52,7 +55,15 @@ impl Negotiation {
     }
 
     /// It does not; the client may bind a resource instead (§5).
-    pub(super) fn resume_refused(&mut self, reply: &Element, effects: &mut Vec<Effect>) {
+    pub(super) fn resume_refused(
+        &mut self,
+        reply: &Element,
+        now: Instant,
+        effects: &mut Vec<Effect>,
+    ) {
+        if matches!(self.state, State::Inlining) {
+            return self.go_on_without(reply, now, effects);
+        }
         if matches!(self.state, State::Resuming) {
             effects.push(Effect::Send(reply.to_bytes(ns::CLIENT)));
             self.state = State::Features;

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use futures_util::FutureExt;
-use rookery_delivery::{Delivery, Refusal, SessionId, SessionKey};
+use rookery_delivery::{BindTerms, Delivery, Refusal, SessionId, SessionKey};
 use rookery_extension::{
     Addressee, Answer, Feature, Features, Host, Hosts, IqContext, IqHandler, IqMethod, IqRequest,
     Registry, Relation, Scope, Spec,
@@ -205,6 +205,7 @@ impl World {
             session: SessionId(session),
             resource: resource.map(str::to_owned),
             random: format!("random-{session}"),
+            terms: BindTerms::default(),
         };
         self.input(&bare(account), Input::Bind(bind));
         session

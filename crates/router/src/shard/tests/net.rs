@@ -11,8 +11,8 @@ use actix_rt::{Arbiter, System};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use rookery_delivery::{
-    BindRefused, BindRequest, Close, Credit, Delivery, Homes, Load, Permit, Refusal, Refused,
-    SessionId, SessionKey, SessionPort,
+    BindRefused, BindRequest, BindTerms, Close, Credit, Delivery, Homes, Load, Permit, Refusal,
+    Refused, SessionId, SessionKey, SessionPort,
 };
 use rookery_extension::{
     Answer, Feature, Host, Hosts, IqContext, IqHandler, IqMethod, IqRequest, Registry, Scope, Spec,
@@ -251,6 +251,7 @@ impl Net {
             resource: Some(resource.to_owned()),
             session: id,
             port: Arc::new(Port { deliveries, closed }),
+            terms: BindTerms::default(),
         };
         (id, self.router.bind(request))
     }

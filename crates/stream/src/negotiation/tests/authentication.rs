@@ -42,7 +42,11 @@ fn challenges_and_responses_alternate_until_success_s6_4() {
     let data = Some(b"v=1".to_vec());
     let jid = BareJid::parse(ACCOUNT).unwrap();
     assert_eq!(
-        play.told(Input::Sasl(SaslReply::Success { data, jid })),
+        play.told(Input::Sasl(SaslReply::Success {
+            data,
+            jid,
+            grants: Grants::default()
+        })),
         sasl("success", "dj0x") + "[authenticated juliet@im.example.com]"
     );
     assert_eq!(play.stream.account().map(BareJid::as_str), Some(ACCOUNT));

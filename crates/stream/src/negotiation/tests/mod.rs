@@ -8,6 +8,7 @@ mod encryption;
 mod limits;
 mod opening;
 mod properties;
+mod sasl2;
 mod stanzas;
 mod stream_management;
 
@@ -21,7 +22,8 @@ use rookery_xml::Element;
 
 use super::{Negotiation, Security};
 use crate::{
-    Config, Effect, Input, Mechanisms, SaslReply, SaslRequest, Service, Stage, StartTls, TlsFacts,
+    Bind2, BindWish, Config, Effect, Grants, Inline, Input, Mechanisms, SaslReply, SaslRequest,
+    Service, Stage, StartTls, TlsFacts,
 };
 
 const HOST: &str = "im.example.com";
@@ -57,6 +59,15 @@ impl Service for TestService {
             channel_bindings: tls
                 .map(|tls| tls.channel_bindings.clone())
                 .unwrap_or_default(),
+            tokens: vec!["HT-SHA-256-EXPR"],
+            upgrades: vec!["UPGR-SCRAM-SHA-256"],
+        }
+    }
+
+    fn inline(&self, _host: &str) -> Inline {
+        Inline {
+            bind: vec![ns::CARBONS],
+            resume: true,
         }
     }
 
@@ -67,7 +78,7 @@ impl Service for TestService {
     fn features(&self, _host: &str, stage: Stage, _tls: Option<&TlsFacts>) -> Vec<Element> {
         match stage {
             Stage::Authentication => vec![],
-            Stage::Binding => vec![Element::new("ver", ns::ROSTER_VERSIONING)],
+            Stage::Binding | Stage::Bound => vec![Element::new("ver", ns::ROSTER_VERSIONING)],
         }
     }
 
@@ -170,11 +181,15 @@ fn success() -> Input {
     Input::Sasl(SaslReply::Success {
         data: None,
         jid: BareJid::parse(ACCOUNT).unwrap(),
+        grants: Grants::default(),
     })
 }
 
 fn bound(resource: &str) -> Input {
-    Input::Bound(Jid::parse(&format!("{ACCOUNT}/{resource}")).unwrap())
+    Input::Bound {
+        jid: Jid::parse(&format!("{ACCOUNT}/{resource}")).unwrap(),
+        enabled: None,
+    }
 }
 
 /// Effects as text: what is sent, and the rest in brackets.
@@ -183,14 +198,31 @@ fn written(effects: &[Effect]) -> String {
     let one = |effect: &Effect| match effect {
         Effect::Send(data) => bytes(data),
         Effect::StartTls => "[starttls]".into(),
-        Effect::Sasl(SaslRequest::Start { mechanism, initial }) => {
+        Effect::Sasl(SaslRequest::Start {
+            mechanism, initial, ..
+        }) => {
             format!("[start {mechanism} {:?}]", initial.as_deref().map(bytes))
         }
+        Effect::Sasl(SaslRequest::Next(task)) => format!("[next {task}]"),
+        Effect::Sasl(SaslRequest::TaskData(_)) => "[task data]".into(),
         Effect::Sasl(SaslRequest::Response(data)) => format!("[response {:?}]", bytes(data)),
         Effect::Sasl(SaslRequest::Abort) => "[abort]".into(),
         Effect::BeforeLogin(request) => format!("[before login {request:?}]"),
         Effect::Authenticated(account) => format!("[authenticated {account}]"),
-        Effect::Bind { resource } => format!("[bind {resource:?}]"),
+        Effect::Bind(BindWish {
+            resource, bind2, ..
+        }) => match bind2 {
+            None => format!("[bind {resource:?}]"),
+            Some(Bind2 {
+                carbons,
+                enable,
+            }) => {
+                let enable = enable.is_some();
+                format!(
+                    "[bind2 {resource:?} carbons={carbons} enable={enable}]"
+                )
+            }
+        },
         Effect::Stanza(stanza) => {
             let mut out = Vec::new();
             stanza.write(&mut out);

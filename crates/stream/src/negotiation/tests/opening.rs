@@ -18,6 +18,12 @@ fn mechanisms_channel_bindings_and_limits_are_offered_inside_tls_s6_4_1_xep_0440
            <sasl-channel-binding xmlns='urn:xmpp:sasl-cb:0'>\
            <channel-binding type='tls-exporter'/>\
            <channel-binding type='tls-server-end-point'/></sasl-channel-binding>\
+           <authentication xmlns='urn:xmpp:sasl:2'><mechanism>SCRAM-SHA-1</mechanism>\
+           <mechanism>PLAIN</mechanism><inline><bind xmlns='urn:xmpp:bind:0'><inline>\
+           <feature var='urn:xmpp:carbons:2'/></inline></bind><sm xmlns='urn:xmpp:sm:3'/>\
+           <fast xmlns='urn:xmpp:fast:0'><mechanism>HT-SHA-256-EXPR</mechanism></fast></inline>\
+           <upgrade xmlns='urn:xmpp:sasl:upgrade:0'>UPGR-SCRAM-SHA-256</upgrade>\
+           </authentication>\
            <limits xmlns='urn:xmpp:stream-limits:0'><max-bytes>10000</max-bytes></limits>\
            </stream:features>";
     assert_eq!(Play::secure().hears(HELLO), expected);
