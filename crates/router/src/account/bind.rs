@@ -71,6 +71,7 @@ impl Account {
         let same = old.is_some_and(|old| old.client.is_some() && old.client == bind.terms.client);
         let old = old.map(|session| session.key.id);
         let (jid, old) = match (old, config.resource_conflict) {
+            (Some(old), _) if same => return Ok((jid, Some(old))),
             (None, _) => (jid, None),
             (Some(old), Conflict::TerminateOld) => return Ok((jid, Some(old))),
             (Some(_), Conflict::NewResource) => (random(&bind.random)?, None),
@@ -94,14 +95,13 @@ impl Account {
             jid: jid.clone(),
             id: session,
         });
-        out.push(Effect::Bound(session, Ok(jid)));
         if let Some(bound) = self.sessions.get_mut(session) {
             bound.client = terms.client;
             if terms.carbons {
                 bound.dialogue().follow(ns::CARBONS);
             }
         }
-    }
+        out.push(Effect::Bound(session, Ok(jid)));
         if let Some(client) = terms.client {
             // XEP-0386 §"Performing the bind".
             self.end_client(client, Some(session), Close::Conflict, out);
@@ -123,6 +123,7 @@ impl Account {
         for old in others.collect::<Vec<_>>() {
             self.displace(old, reason, out);
         }
+    }
 
     /// Ends a session, which gets nothing more.
     fn displace(&mut self, old: SessionId, reason: Close, out: &mut Effects) {
