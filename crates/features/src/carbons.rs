@@ -118,3 +118,59 @@ impl IqRequest for Disable {
         Ok(Self)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use rookery_stanza::Condition;
+
+    use super::*;
+    use crate::fixture::Scene;
+
+    const ENABLE: &str = "<enable xmlns='urn:xmpp:carbons:2'/>";
+    const DISABLE: &str = "<disable xmlns='urn:xmpp:carbons:2'/>";
+
+    /// Whether the session follows the topic after this request; the answer is an empty result.
+    fn follows_after(scene: &Scene, request: &str) -> bool {
+        assert_eq!(scene.tell_account(request, Relation::Own), Some(Ok(None)));
+        match scene.orders()[..] {
+            [Order::Follow(ns::CARBONS)] => true,
+            [Order::Unfollow(ns::CARBONS)] => false,
+            ref others => panic!("{others:?}"),
+        }
+    }
+
+    #[test]
+    fn client_enables_and_disables_as_often_as_it_likes_by_s10_1() {
+        let scene = Scene::new();
+        assert!(follows_after(&scene, ENABLE));
+        assert!(follows_after(&scene, ENABLE));
+        assert!(!follows_after(&scene, DISABLE));
+        assert!(!follows_after(&scene, DISABLE));
+        assert!(follows_after(&scene, ENABLE));
+    }
+
+    #[test]
+    fn requests_are_sets_by_s4_and_s5() {
+        for request in [ENABLE, DISABLE] {
+            let refused = Some(Err(Condition::BadRequest.into()));
+            assert_eq!(Scene::new().ask_own_account(request), refused);
+        }
+    }
+
+    #[test]
+    fn nobody_decides_for_others_by_s5_1() {
+        let scene = Scene::new();
+        for request in [ENABLE, DISABLE] {
+            assert_eq!(scene.tell_account(request, Relation::Subscriber), None);
+            assert_eq!(scene.tell_host(request), None);
+        }
+        assert!(scene.orders().is_empty());
+    }
+
+    #[test]
+    fn host_announces_it_and_the_rules_by_s3_and_s6_2() {
+        let scene = Scene::new();
+        assert!(scene.host_announces(ns::CARBONS));
+        assert!(scene.host_announces(RULES));
+    }
+}

@@ -178,6 +178,7 @@ pub fn catalog(config: &Config, parts: &Parts) -> Vec<Box<dyn Feature>> {
         Box::new(entity_time::EntityTime::new(parts.clock.clone())),
         Box::new(session_request::SessionRequest),
         Box::new(instant_messaging::InstantMessaging),
+        Box::new(carbons::Carbons),
         Box::new(reports.clone()),
         Box::new(blocking::Blocking::new(
             &config.blocking,

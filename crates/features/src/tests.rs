@@ -11,9 +11,11 @@ use crate::fixture::Scene;
 use crate::{Config, catalog, disco, ping};
 
 /// Features of hosts that are not the namespace of a request to them, with the feature that declares them.
-const WITHOUT_REQUEST: [(&str, &str); 7] = [
+const WITHOUT_REQUEST: [(&str, &str); 9] = [
     (ns::CAPS, "caps"),
     (ns::OFFLINE, "offline"),
+    (ns::CARBONS, "carbons"),
+    ("urn:xmpp:carbons:rules:0", "carbons"),
     (ns::FLEXIBLE_OFFLINE, "flexible_offline"),
     ("urn:xmpp:blocking", "blocking"),
     ("urn:xmpp:reporting:1", "reports"),
