@@ -15,6 +15,7 @@ pub const SPECS: &[Spec] = &[
     PASSWORDS,
     STREAM_MANAGEMENT,
     PASSING_THROUGH,
+    COMPONENTS,
     OFFLINE,
 ];
 
@@ -177,6 +178,19 @@ const PASSING_THROUGH: Spec = Spec {
             note: ROUTED,
         },
     ],
+    ..Spec::EMPTY
+};
+
+const COMPONENTS: Spec = Spec {
+    name: "components",
+    source: "crates/component",
+    standards: &[Standard {
+        document: "XEP-0114",
+        title: "Jabber Component Protocol",
+        version: "1.6",
+        status: Status::Complete,
+        note: "Components connect to the server (`jabber:component:accept`).",
+    }],
     ..Spec::EMPTY
 };
 
