@@ -41,6 +41,7 @@ class Person(ClientXMPP):
             "failed_all_auth",
             "disconnected",
             "message",
+            "message_error",
             "roster_update",
             "presence",
         ):

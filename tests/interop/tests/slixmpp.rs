@@ -151,11 +151,6 @@ async fn serves_a_domain_as_a_component() {
 }
 
 #[tokio::test]
-async fn serves_a_domain_in_the_namespace_of_clients() {
-    play("component.py", "talks_in_the_namespace_of_clients").await;
-}
-
-#[tokio::test]
 async fn is_no_component_with_a_wrong_secret() {
     let stage = play("component.py", "is_refused").await;
     let refused = "rookery_component_attempts_total{outcome=\"not_authorized\"}";
