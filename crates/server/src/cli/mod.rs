@@ -150,5 +150,6 @@ fn check_config(file: PathBuf) -> Result<(), Failure> {
     let name = file.display().to_string();
     let loaded = load(Some(file))?;
     run::check_certificates(&loaded.config)?;
+    run::check_components(&loaded.config)?;
     output::print(&format!("{name}: all is well\n"))
 }

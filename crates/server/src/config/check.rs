@@ -8,6 +8,9 @@ use rookery_stream::StartTls;
 
 use super::sections::{Config, Contact, Host};
 
+/// A secret that is shorter is soon guessed.
+pub const SHORTEST_SECRET: usize = 8;
+
 /// More threads than any machine has processors.
 const MOST_THREADS: usize = 1024;
 
@@ -18,6 +21,7 @@ const FEWEST_LOGINS: usize = 16;
 pub(super) fn check(config: &Config) -> Vec<(String, String)> {
     let mut found = Findings::default();
     found.hosts(&config.host);
+    found.components(config);
     found.pair(
         "tls",
         config.tls.certificate.is_some(),
@@ -102,6 +106,43 @@ impl Findings {
         }
     }
 
+    fn components(&mut self, config: &Config) {
+        let hosts = config
+            .host
+            .iter()
+            .filter_map(|host| domain(&host.name).ok());
+        let mut names: BTreeMap<String, &str> = hosts.map(|name| (name, "[[host]]")).collect();
+        for (index, component) in config.component.iter().enumerate() {
+            let at = |key: &str| format!("component.{index}.{key}");
+            if component.name.is_empty() {
+                let text = "is missing; every [[component]] has a name, the domain that it serves";
+                self.add(at("name"), text);
+            } else {
+                match domain(&component.name) {
+                    Ok(name) => {
+                        if let Some(other) = names.insert(name.clone(), "another [[component]]") {
+                            self.add(at("name"), format!("{name} is served by {other} already"));
+                        }
+                    }
+                    Err(text) => self.add(at("name"), text),
+                }
+            }
+            match (component.secret.as_str(), &component.secret_file) {
+                ("", None) => self.add(
+                    at("secret"),
+                    "is missing; set it, or secret_file to a file that holds it",
+                ),
+                ("", Some(_)) => {}
+                (_, Some(_)) => self.add(at("secret"), "is of no use beside secret_file; set one"),
+                (secret, None) if secret.chars().count() < SHORTEST_SECRET => self.add(
+                    at("secret"),
+                    format!("must have at least {SHORTEST_SECRET} characters"),
+                ),
+                _ => {}
+            }
+        }
+    }
+
     fn pair(&mut self, table: &str, certificate: bool, key: bool) {
         match (certificate, key) {
             (true, false) => {
@@ -136,9 +177,21 @@ impl Findings {
             );
             self.add("listener.c2s.starttls", text);
         }
-        let listeners: [(&str, &[SocketAddr]); 3] = [
+        let component = &config.listener.component;
+        let remote = component.address.iter().find(|it| !it.ip().is_loopback());
+        if let Some(address) = remote
+            && !component.allow_remote
+        {
+            let text = format!(
+                "{address} can be reached from other machines, and what is said there is not encrypted: \
+                 listen on loopback, or set allow_remote = true where the network is trusted"
+            );
+            self.add("listener.component.address", text);
+        }
+        let listeners: [(&str, &[SocketAddr]); 4] = [
             ("listener.c2s.address", &c2s.address),
             ("listener.c2s_tls.address", &config.listener.c2s_tls.address),
+            ("listener.component.address", &component.address),
             ("listener.ops.address", &config.listener.ops.address),
         ];
         let mut taken = BTreeMap::new();
@@ -161,6 +214,7 @@ impl Findings {
             );
         }
         self.keyed(config.auth.validate().err());
+        self.keyed(config.listener.component.validate().err());
         self.keyed(config.log.validate().err());
         self.keyed(config.features.validate().err());
         self.keyed(config.archive.validate().err());

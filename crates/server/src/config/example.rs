@@ -1,6 +1,6 @@
 //! The example file: every key with its text and its default.
 
-use super::keys::{Key, Keys};
+use super::keys::{Key, Keys, Section};
 
 const WIDTH: usize = 100;
 
@@ -18,11 +18,11 @@ pub fn text() -> String {
         }
         if !section.path.is_empty() {
             lines.extend(comment(&section.text));
-            lines.push(section.heading());
+            lines.push(mark(section) + &section.heading());
         }
         for key in &section.keys {
             lines.extend(comment(&key.text));
-            lines.push(setting(key));
+            lines.push(mark(section) + setting(key).trim_start_matches(mark(section).as_str()));
         }
         lines.push(String::new());
     }
@@ -30,6 +30,13 @@ pub fn text() -> String {
     text.truncate(text.trim_end().len());
     text.push('\n');
     text
+}
+
+/// What stands before the lines of a section: there is one host without being named, and nothing else of
+/// which there may be several.
+fn mark(section: &Section) -> String {
+    let is_absent = section.repeated && section.path != "host";
+    (if is_absent { "#" } else { "" }).to_owned()
 }
 
 /// The key with its default; a key that has none is commented out.

@@ -3,7 +3,7 @@
 use schemars::generate::SchemaSettings;
 use serde_json::Value;
 
-use super::sections::{Config, Host};
+use super::sections::{Component, Config, Host};
 
 /// All sections, in the order in which they are declared.
 #[derive(Clone, Debug)]
@@ -73,6 +73,9 @@ impl Keys {
         // The default of a repeated section is what one such table holds when nothing is set in it.
         if let Some(host) = defaults.get_mut("host") {
             *host = serde_json::to_value(Host::default()).unwrap_or_default();
+        }
+        if let Some(component) = defaults.get_mut("component") {
+            *component = serde_json::to_value(Component::default()).unwrap_or_default();
         }
         let mut walk = Walk {
             definitions: schema.get("$defs"),

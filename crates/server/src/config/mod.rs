@@ -17,9 +17,10 @@ mod sections;
 #[cfg(test)]
 mod tests;
 
+pub use check::SHORTEST_SECRET;
 pub use keys::{Key, Keys, Kind, Section};
 pub use load::{Loaded, Sources, load, parse};
 pub use problem::{Origin, Problem, Problems};
 pub use sections::{
-    Config, Contact, Host, HttpListener, Listeners, Runtime, Shutdown, Store, StoreKind,
+    Component, Config, Contact, Host, HttpListener, Listeners, Runtime, Shutdown, Store, StoreKind,
 };

@@ -3,6 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
+pub use rookery_component::Component;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -16,6 +17,8 @@ pub struct Config {
     pub data_dir: PathBuf,
     /// The hosts.
     pub host: Vec<Host>,
+    /// The components.
+    pub component: Vec<Component>,
     /// The listeners.
     pub listener: Listeners,
     /// The certificates.
@@ -106,6 +109,8 @@ pub struct Listeners {
     pub c2s: rookery_c2s::StartTlsListener,
     /// Direct TLS.
     pub c2s_tls: rookery_c2s::DirectTlsListener,
+    /// Components.
+    pub component: rookery_component::Listener,
     /// HTTP for clients.
     pub http: HttpListener,
     /// HTTP for operators.
@@ -170,6 +175,7 @@ impl Default for Config {
         Self {
             data_dir: PathBuf::from("rookery-data"),
             host: vec![host],
+            component: Vec::new(),
             listener: Listeners::default(),
             tls: rookery_tls::Config::default(),
             store: Store::default(),

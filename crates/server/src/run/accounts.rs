@@ -11,6 +11,7 @@ use rookery_storage_embedded::{EmbeddedLog, EmbeddedStore};
 use rookery_telemetry::Registry;
 use tokio::runtime::Handle;
 
+use super::components;
 use crate::config::{self, Config};
 
 /// What the parts that work with accounts are made of.
@@ -76,7 +77,7 @@ impl Accounts<'_> {
 
 /// The hosts of a configuration that was checked.
 pub fn hosts(config: &Config) -> Hosts {
-    Hosts::new(prepared(config).map(|(jid, host)| Host {
+    let hosts = Hosts::new(prepared(config).map(|(jid, host)| Host {
         contacts: contacts(&host.contact),
         anonymous: host.auth.anonymous,
         registration: host.registration,
@@ -85,7 +86,8 @@ pub fn hosts(config: &Config) -> Hosts {
         privacy_lists: host.privacy_lists,
         outages: host.outages.clone(),
         ..Host::new(jid)
-    }))
+    }));
+    hosts.with_components(components::names(config))
 }
 
 /// The hosts with their prepared names, the first one first.

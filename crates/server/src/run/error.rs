@@ -55,6 +55,16 @@ pub enum StartError {
     /// The server's secret is not what the server wrote.
     #[error("{} is damaged; restore it, or remove it to have a new one made", .0.display())]
     Secret(PathBuf),
+    /// The secret of a component cannot be read.
+    #[error("component.{index}.secret_file: {} {what}", path.display())]
+    ComponentSecret {
+        /// Which component, counted from 0.
+        index: usize,
+        /// The file.
+        path: PathBuf,
+        /// What is the matter with it.
+        what: String,
+    },
     /// The system gives no random numbers.
     #[error("the system gives no random numbers: {0}")]
     Randomness(getrandom::Error),
@@ -94,7 +104,10 @@ pub enum StartError {
 impl StartError {
     /// Whether the configuration has to be changed.
     pub(crate) fn is_configuration(&self) -> bool {
-        matches!(self, Self::Log(_) | Self::Certificate(_))
+        matches!(
+            self,
+            Self::Log(_) | Self::Certificate(_) | Self::ComponentSecret { .. }
+        )
     }
 
     /// An address of this configuration that could not be bound.
@@ -102,6 +115,10 @@ impl StartError {
         let listeners = [
             ("listener.c2s.address", &config.listener.c2s.address),
             ("listener.c2s_tls.address", &config.listener.c2s_tls.address),
+            (
+                "listener.component.address",
+                &config.listener.component.address,
+            ),
             ("listener.ops.address", &config.listener.ops.address),
         ];
         let named = listeners

@@ -1,8 +1,9 @@
 //! A node, from its start to its end.
 //!
-//! * `node.rs` puts the parts together, in order, and takes them apart again;
-//! * `directory.rs` is what lies in `data_dir` besides the store; `certificates.rs` and `accounts.rs` make
-//!   the parts that need more than their configuration;
+//! * `node.rs` puts the parts together, in order, and takes them apart again; `ground.rs` makes each of
+//!   them;
+//! * `directory.rs` is what lies in `data_dir` besides the store; `certificates.rs`, `accounts.rs` and
+//!   `components.rs` make the parts that need more than their configuration;
 //! * `threads.rs` starts the threads and has them beat; `gates.rs` watches what readiness depends on, and
 //!   `memory.rs` how much memory is in use;
 //! * `stopwatch.rs` measures the start;
@@ -11,10 +12,12 @@
 
 mod accounts;
 mod certificates;
+mod components;
 mod development;
 mod directory;
 mod error;
 mod gates;
+mod ground;
 mod memory;
 mod node;
 mod panics;
@@ -32,9 +35,10 @@ use tokio::runtime::Handle;
 
 pub use accounts::{Accounts, hosts};
 pub use certificates::check as check_certificates;
+pub use components::check as check_components;
 pub use directory::DataDirectory;
 pub use error::StartError;
-pub use node::features;
+pub use ground::features;
 pub use threads::control_runtime;
 
 use crate::config::{Config, Loaded, StoreKind};
@@ -99,6 +103,7 @@ pub fn metrics() -> Result<Vec<Description>, StartError> {
     };
     config.listener.c2s.address.clear();
     config.listener.c2s_tls.address.clear();
+    config.listener.component.address.clear();
     config.listener.ops.address.clear();
     config.runtime.arbiters = 1;
     config.runtime.control_threads = 1;
