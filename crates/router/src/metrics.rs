@@ -96,7 +96,9 @@ label! {
 /// The router's metrics.
 ///
 /// Every `<message/>` that enters, sent by a client, made by the server (an error), or returned by a
-/// session that ended, is accepted once and settled or lost once: accepted = settled + in flight + lost.
+/// session that ended, is accepted once and settled or lost once: accepted = settled + in flight + lost. Each is
+/// counted where it happens; what is in flight, where it lies: in mailboxes, by whoever puts it in and takes it
+/// out; in a shard, once a second.
 #[derive(Clone, Debug)]
 pub(crate) struct Metrics {
     pub(crate) sessions: ByName<Gauge, (SessionState,)>,
@@ -109,7 +111,9 @@ pub(crate) struct Metrics {
     pub(crate) restarts: CounterFamily2<Actor, Cause>,
     accepted: Counter,
     settled: CounterFamily<Settled>,
-    in_flight: Gauge,
+    /// Messages on their way between shards, and to components; of those in a shard, as many as there were when it
+    /// last looked.
+    pub(crate) in_flight: Gauge,
     lost: CounterFamily<Lost>,
 }
 
@@ -164,13 +168,11 @@ impl Metrics {
     /// A message entered.
     pub(crate) fn accept(&self) {
         self.accepted.increment();
-        self.in_flight.add(1);
     }
 
     /// A message was lost.
     pub(crate) fn lose(&self, reason: Lost) {
         self.lost.of(reason).increment();
-        self.in_flight.add(-1);
     }
 
     /// A stanza of this kind has left.
@@ -178,7 +180,6 @@ impl Metrics {
         self.routed.of(kind.into(), outcome).increment();
         if let Kind::Message(_) = kind {
             self.settled.of(outcome.into()).increment();
-            self.in_flight.add(-1);
         }
     }
 

@@ -7,6 +7,7 @@ use futures_util::future::{BoxFuture, join_all};
 use rookery_delivery::{Inlet, Outward, Permit};
 use rookery_stanza::{Condition, Kind, Stanza, StanzaError};
 
+use crate::account::messages;
 use crate::decide::{Destination, decide};
 use crate::homes::Router;
 use crate::metrics::{Mailbox, Outcome, Queue};
@@ -37,8 +38,10 @@ impl Router {
     }
 
     fn hand_out(&self, stanza: Stanza, permit: Option<&Permit>, hops: &mut Hops) {
-        let permit = permit.cloned();
+        let (permit, messages) = (permit.cloned(), messages(stanza.kind));
+        self.metrics.in_flight.add(messages);
         if let Err(untaken) = self.shards.domains.deliver(Outward { stanza, permit }) {
+            self.metrics.in_flight.add(-messages);
             let Outward { stanza, permit } = untaken.outward;
             self.bounce(&stanza, &untaken.why.error(), permit.as_ref(), hops);
         }
@@ -71,10 +74,14 @@ impl Router {
             }
             let waiting = self.metrics.waiting.of(Mailbox::Shard);
             waiting.add(1);
-            let Err(error) = shard.try_send(Hop(hop)) else {
+            let hop = Hop(hop);
+            let messages = hop.messages();
+            self.metrics.in_flight.add(messages);
+            let Err(error) = shard.try_send(hop) else {
                 continue;
             };
             waiting.add(-1);
+            self.metrics.in_flight.add(-messages);
             self.metrics.rejected.of(Queue::Shard).increment();
             let error_to_sender = Condition::ResourceConstraint.into();
             for Parcel { content, permit } in error.into_inner().0 {
@@ -106,6 +113,7 @@ impl Inlet for Router {
     }
 
     fn written(&self, kind: Kind) {
+        self.metrics.in_flight.add(-messages(kind));
         self.metrics.settle(kind, Outcome::Component);
     }
 
@@ -113,13 +121,19 @@ impl Inlet for Router {
         let mut hops = self.hops();
         let error = rookery_delivery::Unreached::Unread.error();
         for Outward { stanza, permit } in batch {
+            self.metrics.in_flight.add(-messages(stanza.kind));
             self.bounce(&stanza, &error, permit.as_ref(), &mut hops);
         }
-        let shards = Arc::clone(&self.shards);
+        let (shards, in_flight) = (Arc::clone(&self.shards), self.metrics.in_flight.clone());
         async move {
             let sent = hops.into_iter().enumerate();
             let sent = sent.filter(|(_, hop)| !hop.is_empty());
-            join_all(sent.map(|(index, hop)| shards.tell(index, Hop(hop)))).await;
+            let tell = |(index, hop)| {
+                let hop = Hop(hop);
+                in_flight.add(hop.messages());
+                shards.tell(index, hop)
+            };
+            join_all(sent.map(tell)).await;
         }
         .boxed()
     }

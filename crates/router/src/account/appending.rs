@@ -217,7 +217,13 @@ impl Account {
     }
 
     /// The row of a message is durable, and has this id.
-    pub(super) fn appended(&mut self, append: Append, row: RowId, step: &mut Step) {
+    pub(super) fn appended(
+        &mut self,
+        append: Append,
+        row: RowId,
+        scene: &Scene<'_>,
+        step: &mut Step,
+    ) {
         let Append {
             stanza,
             ingress,
@@ -241,6 +247,9 @@ impl Account {
                 };
                 step.now().settled(stanza.kind, outcome);
                 self.copy(&own, treatment, Side::Recipient, &to, step.now());
+                if purpose.is_owed() && outcome == Outcome::Offline {
+                    self.waits(&stanza, row, scene, step);
+                }
             }
         }
     }

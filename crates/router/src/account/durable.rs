@@ -43,7 +43,7 @@ impl Account {
         match (change, answer) {
             (Change::Read(_), Stored::Page(page)) => self.page(page, step),
             (Change::Read(_), _) => self.page_failed(),
-            (Change::Append(append), Stored::At(row)) => self.appended(*append, row, step),
+            (Change::Append(append), Stored::At(row)) => self.appended(*append, row, scene, step),
             (Change::Append(append), _) => append.failed(step.now()),
             (Change::Roster(update), Stored::Done) => {
                 self.roster.apply(update);

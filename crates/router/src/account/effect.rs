@@ -239,6 +239,41 @@ impl Step {
     }
 }
 
+impl Effect {
+    /// How many messages are in flight as long as this has not been done.
+    fn messages(&self) -> i64 {
+        match self {
+            Self::Accepted => -1,
+            Self::PassOn(..) => 1,
+            Self::Route(stanza) | Self::Bounce(stanza, _) | Self::Return(_, stanza, _) => {
+                messages(stanza.kind)
+            }
+            Self::Settled(kind, _) => messages(*kind),
+            _ => 0,
+        }
+    }
+}
+
+impl Step {
+    /// How many messages are in flight as long as this has not been done.
+    pub(crate) fn messages(&self) -> i64 {
+        let of = |effects: &Effects| effects.0.iter().map(Effect::messages).sum::<i64>();
+        let written = |(write, after): &(Write, Effects)| match write.change {
+            Change::Append(_) => 1 + of(after),
+            _ => of(after),
+        };
+        of(&self.effects) + self.writes.iter().map(written).sum::<i64>()
+    }
+}
+
+/// Whether this is a message, as a number.
+pub(crate) fn messages(kind: Kind) -> i64 {
+    match kind {
+        Kind::Message(_) => 1,
+        Kind::Presence(_) | Kind::Iq(_) => 0,
+    }
+}
+
 impl fmt::Debug for Asking {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Asking").field(&self.request).finish()

@@ -6,6 +6,8 @@ use rookery_delivery::{BindTerms, Delivery, Refusal, SessionId, SessionKey};
 use rookery_stanza::{Jid, RowId, Stanza};
 use rookery_storage::message_log::IngressId;
 
+use super::effect::messages;
+
 /// Something that happens to an account; handled strictly one after the other.
 #[derive(Debug)]
 pub(crate) enum Input {
@@ -75,10 +77,10 @@ pub(crate) struct Bind {
     pub(crate) resource: Option<String>,
     /// A resource that nobody can guess, for when the server chooses (§7.6).
     pub(crate) random: String,
-}
-
     /// What comes along with the resource.
     pub(crate) terms: BindTerms,
+}
+
 // === impl Input ===
 
 impl Input {
@@ -110,6 +112,14 @@ impl Input {
     pub(crate) fn size(&self) -> usize {
         match self {
             Self::Sent { stanza, .. } | Self::Received(stanza, _) => stanza.size(),
+            _ => 0,
+        }
+    }
+
+    /// How many messages are in flight as long as this has not been handled: what a client sent is taken up then.
+    pub(crate) fn messages(&self) -> i64 {
+        match self {
+            Self::Received(stanza, _) => messages(stanza.kind),
             _ => 0,
         }
     }

@@ -11,7 +11,7 @@
 //! * `appending`: what goes into the account's log before it leaves; `owed`: what clients have not confirmed
 //!   (XEP-0160); `carbons` (XEP-0280);
 //! * `bind` (RFC 6120 §7), `undelivered`;
-//! * `orders`: what features want done.
+//! * `orders`: what features want done; `waiting`: what they are told of messages that wait.
 
 mod appending;
 mod bind;
@@ -34,6 +34,7 @@ mod subscription;
 #[cfg(test)]
 mod tests;
 mod undelivered;
+mod waiting;
 
 use rookery_archive::copied::CopiedMessages;
 use rookery_delivery::SessionId;
@@ -44,7 +45,7 @@ use rookery_storage::message_log::Tail;
 
 pub(crate) use appending::Append;
 pub(crate) use durable::Stored;
-pub(crate) use effect::{Answered, Change, Effect, Effects, Step, Write};
+pub(crate) use effect::{Answered, Change, Effect, Effects, Step, Write, messages};
 pub(crate) use input::{Bind, Fallen, Input};
 pub(crate) use owed::PAGE;
 

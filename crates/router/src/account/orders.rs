@@ -133,6 +133,9 @@ impl Account {
         let (Some(from), Some(id)) = (&stanza.from, &stanza.id) else {
             return;
         };
+        if !self.is_own(from) {
+            return self.answered_from_outside(&stanza, (from, id), scene, step);
+        }
         let session = self.sessions.at_mut(from);
         let Some(tag) = session.and_then(|session| session.answered(id)) else {
             return;

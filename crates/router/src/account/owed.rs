@@ -14,7 +14,7 @@ use rookery_storage::message_log::{Row, Tail};
 
 use super::effect::{Change, Effect, Step, Write};
 use super::sessions::{Presence, Session};
-use super::{Account, Standing, durable};
+use super::{Account, Scene, Standing, durable};
 
 /// Rows read at once.
 pub(crate) const PAGE: usize = 64;
@@ -100,6 +100,11 @@ impl Owed {
             .is_some_and(|replay| replay.session == session && replay.more)
     }
 
+    /// About how many rows no session has.
+    pub(super) fn rows(&self) -> u64 {
+        self.rows
+    }
+
     /// Whether a message of this size may be left as well.
     pub(super) fn has_room(&self, size: usize, limit: OfflineLimit) -> bool {
         let bytes = self.bytes.saturating_add(size as u64);
@@ -156,16 +161,23 @@ impl Session {
 
 impl Account {
     /// Whether a session has this row, and may still confirm it.
-    fn is_handed(&self, row: RowId) -> bool {
+    pub(super) fn is_handed(&self, row: RowId) -> bool {
         self.sessions
             .iter()
             .any(|session| session.unconfirmed.contains(row))
     }
 
     /// A row that a session did not pass on to its client: another session has it, or it is left.
-    pub(super) fn not_confirmed(&mut self, row: RowId) {
+    pub(super) fn not_confirmed(
+        &mut self,
+        row: RowId,
+        stanza: &Stanza,
+        scene: &Scene<'_>,
+        step: &mut Step,
+    ) {
         if !self.is_handed(row) {
             self.owed.leave(row);
+            self.waits(stanza, row, scene, step);
         }
     }
 

@@ -23,7 +23,7 @@ impl Account {
         match delivery.custody {
             Custody::Session => {}
             // It is still in the log, and will be read again.
-            Custody::Log(row) => return self.not_confirmed(row),
+            Custody::Log(row) => return self.not_confirmed(row, &stanza, scene, step),
             Custody::Copy => return,
         }
         match stanza.kind {

@@ -110,6 +110,7 @@ impl Handler<Hop> for HomeShard {
 
     fn handle(&mut self, hop: Hop, context: &mut Self::Context) {
         self.take(context, |shard| {
+            shard.metrics.in_flight.add(-hop.messages());
             for parcel in hop.0 {
                 shard.receive(parcel);
             }
@@ -138,8 +139,8 @@ impl Handler<Bind> for HomeShard {
                 session: request.session,
                 resource: request.resource,
                 random,
-            };
                 terms: request.terms,
+            };
             shard.input(request.account, Input::Bind(bind), None);
         });
     }
@@ -232,6 +233,7 @@ impl Handler<CountSessions> for HomeShard {
     type Result = usize;
 
     fn handle(&mut self, _: CountSessions, _: &mut Self::Context) -> usize {
+        self.measure();
         self.ports.len()
     }
 }

@@ -8,7 +8,7 @@ use rookery_storage::{AccountState, StoreError};
 use tokio::sync::oneshot;
 
 use super::store::Answers;
-use crate::account::Answered;
+use crate::account::{Answered, messages};
 
 /// A client sent a batch.
 #[derive(Debug, Message)]
@@ -120,6 +120,26 @@ impl Content {
             Self::Many(stanza, to) => stanza.size() + to.len() * ADDRESS,
             Self::Probe(_, to) => to.len() * ADDRESS,
         }
+    }
+}
+
+impl Parcel {
+    /// How many messages it is.
+    pub(crate) fn messages(&self) -> i64 {
+        match &self.content {
+            Content::One(stanza, _) => messages(stanza.kind),
+            Content::Many(stanza, to) => {
+                messages(stanza.kind) * i64::try_from(to.len()).unwrap_or(0)
+            }
+            Content::Probe(..) => 0,
+        }
+    }
+}
+
+impl Hop {
+    /// How many messages it is.
+    pub(crate) fn messages(&self) -> i64 {
+        self.0.iter().map(Parcel::messages).sum()
     }
 }
 

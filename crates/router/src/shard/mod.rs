@@ -100,6 +100,7 @@ struct Numbers {
 struct Measured {
     accounts: usize,
     waiting: usize,
+    messages: i64,
 }
 
 /// A session that waits for its resource.
@@ -200,6 +201,7 @@ impl HomeShard {
         let now = Measured {
             accounts: self.slots.len(),
             waiting: self.slots.values().map(|slot| slot.waiting.len()).sum(),
+            messages: self.messages(),
         };
         let before = std::mem::replace(&mut self.measured, now);
         let change = |now: usize, before: usize| {
@@ -210,6 +212,13 @@ impl HomeShard {
         self.metrics.actors.of(Actor::Account).add(accounts);
         let waiting = change(now.waiting, before.waiting);
         self.metrics.waiting.of(Mailbox::Account).add(waiting);
+        self.metrics.in_flight.add(now.messages - before.messages);
+    }
+
+    /// How many messages lie here.
+    fn messages(&self) -> i64 {
+        let slots: i64 = self.slots.values().map(|slot| slot.messages()).sum();
+        slots + self.outbox.messages()
     }
 
     /// Lets accounts go that have been idle since before `since`.

@@ -41,6 +41,11 @@ pub(super) struct Outbox {
 // === impl Outbox ===
 
 impl Outbox {
+    /// How many messages wait for other shards.
+    pub(super) fn messages(&self) -> i64 {
+        self.hops.iter().flatten().map(Parcel::messages).sum()
+    }
+
     /// Adds a parcel for another shard.
     pub(super) fn add(&mut self, shard: usize, parcel: Parcel) {
         if self.hops.len() <= shard {
@@ -91,8 +96,12 @@ impl HomeShard {
             }
             let waiting = self.metrics.waiting.of(Mailbox::Shard);
             waiting.add(1);
-            if let Err(error) = shard.try_send(Hop(std::mem::take(hop))) {
+            let hop = Hop(std::mem::take(hop));
+            let messages = hop.messages();
+            self.metrics.in_flight.add(messages);
+            if let Err(error) = shard.try_send(hop) {
                 waiting.add(-1);
+                self.metrics.in_flight.add(-messages);
                 self.metrics.rejected.of(Queue::Shard).increment();
                 self.hop_refused(index, error.into_inner().0);
             }

@@ -5,12 +5,15 @@ use rookery_stanza::{PresenceType, Stanza};
 
 use super::HomeShard;
 use super::message::Content;
+use crate::account::messages;
 
 impl HomeShard {
     /// Hands a stanza to the component that serves its domain, or returns it to its sender.
     pub(super) fn hand_out(&mut self, stanza: Stanza, permit: Option<&Permit>) {
-        let permit = permit.cloned();
+        let (permit, messages) = (permit.cloned(), messages(stanza.kind));
+        self.metrics.in_flight.add(messages);
         if let Err(untaken) = self.shards.domains.deliver(Outward { stanza, permit }) {
+            self.metrics.in_flight.add(-messages);
             let Outward { stanza, permit } = untaken.outward;
             self.bounce(&stanza, &untaken.why.error(), permit.as_ref());
         }

@@ -76,6 +76,11 @@ impl Inputs {
         self.list.len()
     }
 
+    /// How many messages are among them.
+    fn messages(&self) -> i64 {
+        self.list.iter().map(|(input, _)| input.messages()).sum()
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.list.is_empty()
     }
@@ -109,6 +114,15 @@ impl Slot {
             idle_since: 0,
             confirming: Arc::default(),
         }
+    }
+
+    /// How many messages lie here.
+    pub(super) fn messages(&self) -> i64 {
+        let held = match &self.busy {
+            Some(Busy::Writing(held)) => held.iter().map(|(step, _)| step.messages()).sum(),
+            Some(Busy::Loading) | None => 0,
+        };
+        held + self.waiting.messages()
     }
 
     /// Whether it can be let go: no session, nothing waits, the store does nothing for it.

@@ -417,7 +417,13 @@ impl World {
             rules: &self.rules,
             now: self.now,
         };
+        let messages = input.messages();
         account.handle(input, &scene, &mut step);
+        assert_eq!(
+            messages,
+            step.messages(),
+            "none is lost, none is made: {step:?}"
+        );
         self.accounts.insert(jid.clone(), account);
         self.carry_out(jid, step);
         if self.accounts[jid].is_idle() && !self.accounts[jid].is_stored() {
@@ -455,7 +461,13 @@ impl World {
                 rules: &self.rules,
                 now: self.now,
             };
+            let messages = i64::from(matches!(write.change, Change::Append(_)));
             home.stored(write, answer, &scene, &mut next);
+            assert_eq!(
+                messages,
+                next.messages(),
+                "none is lost, none is made: {next:?}"
+            );
             next.append(after);
             self.accounts.insert(account.clone(), home);
             self.carry_out(account, next);
