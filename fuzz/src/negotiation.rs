@@ -229,9 +229,10 @@ impl Play {
             0xF9 => {
                 self.granted = std::mem::take(&mut self.wants_resource);
                 match Jid::parse("juliet@h.example/balcony") {
-                    _ if std::mem::take(&mut self.wants_resume) => {
-                        Input::Resumed(Element::new("resumed", "urn:xmpp:sm:3"))
-                    }
+                    Ok(jid) if std::mem::take(&mut self.wants_resume) => Input::Resumed {
+                        jid,
+                        reply: Element::new("resumed", "urn:xmpp:sm:3"),
+                    },
                     Ok(jid) => Input::Bound { jid, enabled: None },
                     Err(_) => Input::Tick,
                 }

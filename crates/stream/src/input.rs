@@ -27,8 +27,13 @@ pub enum Input {
     },
     /// The resource is not bound; the client may ask for another one (RFC 6120 §7.7.3).
     BindRefused(StanzaError),
-    /// Another stream is resumed on this one, which is bound now; `<resumed/>` (XEP-0198 §5).
-    Resumed(Element),
+    /// Another stream is resumed on this one, which is bound now (XEP-0198 §5).
+    Resumed {
+        /// The full JID.
+        jid: Jid,
+        /// `<resumed/>`.
+        reply: Element,
+    },
     /// It is not resumed; `<failed/>` (XEP-0198 §5). The client may bind a resource.
     ResumeRefused(Element),
     /// Time has passed; of use when [`deadline`](crate::Negotiation::deadline) is reached.

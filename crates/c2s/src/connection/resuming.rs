@@ -52,7 +52,8 @@ impl Connection {
                 let stream = self.negotiation.stream_id();
                 tracing::debug!(stream, jid = %resumed.jid, peer = %self.about.peer, "session resumed");
                 self.attached = Some(attached);
-                self.tell(Input::Resumed(resumed.reply), ctx);
+                let (jid, reply) = (resumed.jid, resumed.reply);
+                self.tell(Input::Resumed { jid, reply }, ctx);
                 self.release();
             }
             Err(NotResumed::Failed(failed)) => {

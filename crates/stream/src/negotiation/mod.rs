@@ -178,7 +178,7 @@ impl Negotiation {
             Input::Answered(answer) => self.answered(answer, effects),
             Input::Bound { jid, enabled } => self.bound(&jid, enabled, now, effects),
             Input::BindRefused(error) => self.bind_refused(&error, now, effects),
-            Input::Resumed(reply) => self.resumed(&reply, now, effects),
+            Input::Resumed { jid, reply } => self.resumed(&jid, &reply, now, effects),
             Input::ResumeRefused(reply) => self.resume_refused(&reply, now, effects),
             Input::Tick => self.tick(now, effects),
             Input::SeeOtherHost(host) => {

@@ -222,12 +222,12 @@ impl Negotiation {
     /// Another stream goes on, without features (XEP-0198 §"Inline Stream Resumption").
     pub(super) fn conclude_resumed(
         &mut self,
+        jid: &Jid,
         resumed: &Element,
         now: Instant,
         effects: &mut Vec<Effect>,
     ) {
-        self.say_success(None, Some(resumed.clone()), effects);
-        self.extended = None;
+        self.say_success(Some(jid), Some(resumed.clone()), effects);
         self.state = State::Bound;
         self.since = now;
     }

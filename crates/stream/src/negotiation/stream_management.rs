@@ -4,7 +4,7 @@
 
 use std::time::Instant;
 
-use rookery_stanza::{Condition, ns};
+use rookery_stanza::{Condition, Jid, ns};
 use rookery_xml::Element;
 
 use super::{Negotiation, State};
@@ -43,9 +43,15 @@ impl Negotiation {
     }
 
     /// The stream goes on where another one ended (§5).
-    pub(super) fn resumed(&mut self, reply: &Element, now: Instant, effects: &mut Vec<Effect>) {
+    pub(super) fn resumed(
+        &mut self,
+        jid: &Jid,
+        reply: &Element,
+        now: Instant,
+        effects: &mut Vec<Effect>,
+    ) {
         if matches!(self.state, State::Inlining) {
-            return self.conclude_resumed(reply, now, effects);
+            return self.conclude_resumed(jid, reply, now, effects);
         }
         if matches!(self.state, State::Resuming) {
             effects.push(Effect::Send(reply.to_bytes(ns::CLIENT)));

@@ -192,6 +192,13 @@ fn bound(resource: &str) -> Input {
     }
 }
 
+fn resumed() -> Input {
+    Input::Resumed {
+        jid: Jid::parse(&format!("{ACCOUNT}/balcony")).unwrap(),
+        reply: Element::new("resumed", ns::STREAM_MANAGEMENT),
+    }
+}
+
 /// Effects as text: what is sent, and the rest in brackets.
 fn written(effects: &[Effect]) -> String {
     let bytes = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();

@@ -177,8 +177,11 @@ fn resuming() -> Play {
 fn another_stream_goes_on_in_one_step_without_features_xep0198() {
     let mut play = resuming();
     assert_eq!(
-        play.told(Input::Resumed(managed("resumed"))),
-        success(ACCOUNT, "<resumed xmlns='urn:xmpp:sm:3'/>")
+        play.told(resumed()),
+        success(
+            &format!("{ACCOUNT}/balcony"),
+            "<resumed xmlns='urn:xmpp:sm:3'/>"
+        )
     );
     assert_eq!(play.hears("<presence/>"), "[stanza <presence/>]");
 }

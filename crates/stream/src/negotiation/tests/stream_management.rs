@@ -32,7 +32,7 @@ fn stream_that_is_resumed_is_bound_and_what_follows_waits_s5() {
     assert_eq!(play.hears(&format!("{RESUME}<presence/>")), "[resume abc]");
     assert!(!play.stream.wants_input());
     assert_eq!(
-        play.told(Input::Resumed(element("resumed"))),
+        play.told(resumed()),
         "<resumed xmlns='urn:xmpp:sm:3'/>[stanza <presence/>]"
     );
     assert!(play.stream.is_bound());
@@ -86,9 +86,9 @@ fn elements_that_clients_do_not_send_are_unsupported_rfc6120_s4_9_3_24() {
 #[test]
 fn late_answer_changes_nothing() {
     let mut play = Play::authenticated();
-    assert_eq!(play.told(Input::Resumed(element("resumed"))), "");
+    assert_eq!(play.told(resumed()), "");
     play.hears(RESUME);
     play.told(Input::Close);
-    assert_eq!(play.told(Input::Resumed(element("resumed"))), "");
+    assert_eq!(play.told(resumed()), "");
     assert!(!play.stream.is_bound());
 }
