@@ -12,6 +12,7 @@ mod presence;
 mod random;
 mod roster;
 mod subscription;
+mod waiting;
 mod world;
 
 /// A mistake in the state machine, for tests of what it costs: fails on a stanza with the id `mistake`.
