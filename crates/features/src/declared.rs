@@ -12,6 +12,8 @@ pub const SPECS: &[Spec] = &[
     STREAMS,
     STREAM_LIMITS,
     AUTHENTICATION,
+    SASL2,
+    TOKENS,
     PASSWORDS,
     STREAM_MANAGEMENT,
     PASSING_THROUGH,
@@ -147,6 +149,50 @@ const AUTHENTICATION: Spec = Spec {
 };
 
 const PASSWORDS: Spec = Spec {
+const SASL2: Spec = Spec {
+    name: "sasl2",
+    source: "crates/stream/src/sasl2.rs",
+    standards: &[
+        Standard {
+            document: "XEP-0386",
+            title: "Bind 2",
+            version: "1.1.0",
+            status: Status::Partial,
+            note: "With stream management, carbons and client state; messages that wait for the account are sent to the client, and not dropped.",
+        },
+        Standard {
+            document: "XEP-0388",
+            title: "Extensible SASL Profile",
+            version: "1.0.4",
+            status: Status::Complete,
+            note: "Inside of TLS only. White space during an authentication is borne.",
+        },
+    ],
+    ..Spec::EMPTY
+};
+
+const TOKENS: Spec = Spec {
+    name: "tokens",
+    source: "crates/auth/src/clients",
+    standards: &[
+        Standard {
+            document: "XEP-0480",
+            title: "SASL Upgrade Tasks",
+            version: "0.2.0",
+            status: Status::Complete,
+            note: "For keys with fewer iterations than new ones have; who is up to date gets no task.",
+        },
+        Standard {
+            document: "XEP-0484",
+            title: "Fast Authentication Streamlining Tokens",
+            version: "0.2.0",
+            status: Status::Complete,
+            note: "Without TLS 0-RTT, and without the channel binding tls-unique, which TLS 1.3 does not have.",
+        },
+    ],
+    ..Spec::EMPTY
+};
+
     name: "passwords",
     source: "crates/auth",
     standards: &[Standard {

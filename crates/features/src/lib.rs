@@ -8,6 +8,7 @@ pub mod archive;
 pub mod blocking;
 pub mod caps;
 pub mod carbons;
+pub mod client_access;
 pub mod contact_addresses;
 pub mod declared;
 pub mod disco;
@@ -208,6 +209,7 @@ pub fn catalog(config: &Config, parts: &Parts) -> Vec<Box<dyn Feature>> {
         Box::new(registration::Registration::new(&config.registration, parts)),
         Box::new(extended_addressing::ExtendedAddressing::new(
             &config.extended_addressing,
+        Box::new(client_access::ClientAccess::new(parts)),
             parts,
         )),
         Box::new(user_search::UserSearch::new(&config.user_search, parts)),

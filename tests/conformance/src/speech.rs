@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use hmac::{Hmac, KeyInit as _, Mac as _};
 use rookery_testkit::Server;
+use sha2::Sha256;
 
 /// What actors have noticed: the values of variables.
 pub(crate) type Variables = BTreeMap<String, String>;
@@ -93,7 +95,8 @@ pub(crate) fn check(text: &str) -> Result<(), String> {
     };
     for piece in pieces(text) {
         if let Piece::Call(name, argument) = piece {
-            call(name, argument, &names)?;
+            // Whether somebody has noticed a variable is known when the scene is played.
+            call(name, argument, &names, None)?;
         }
     }
     Ok(())
@@ -111,7 +114,9 @@ pub(crate) fn spoken(text: &str, names: &Names, variables: &Variables) -> Result
                     .ok_or_else(|| format!("nobody has noticed {{{name}}}"))?;
                 rookery_xml::escape_attribute(value, &mut bytes);
             }
-            Piece::Call(name, argument) => bytes.extend(call(name, argument, names)?),
+            Piece::Call(name, argument) => {
+                bytes.extend(call(name, argument, names, Some(variables))?);
+            }
         }
     }
     Ok(bytes)
@@ -129,7 +134,7 @@ pub(crate) fn expected(text: &str, names: &Names) -> Result<String, String> {
                 expected.push('}');
             }
             Piece::Call(name, argument) => {
-                let bytes = call(name, argument, names)?;
+                let bytes = call(name, argument, names, None)?;
                 let text = String::from_utf8(bytes).map_err(|error| error.to_string())?;
                 expected.push_str(&text);
             }
@@ -164,7 +169,12 @@ fn next_braces(text: &str) -> Option<(&str, &str, &str)> {
     })
 }
 
-fn call(name: &str, argument: &str, names: &Names) -> Result<Vec<u8>, String> {
+fn call(
+    name: &str,
+    argument: &str,
+    names: &Names,
+    variables: Option<&Variables>,
+) -> Result<Vec<u8>, String> {
     let problem = || format!("{{{name} {argument}}} is not understood");
     match name {
         "bytes" => argument
@@ -176,9 +186,37 @@ fn call(name: &str, argument: &str, names: &Names) -> Result<Vec<u8>, String> {
             let times = times.parse().map_err(|_| problem())?;
             Ok(text.repeat(times).into_bytes())
         }
+        "token" => {
+            let (local, variable) = argument.split_once(' ').ok_or_else(problem)?;
+            let Some(variables) = variables else {
+                return Ok(Vec::new());
+            };
+            let token = variables
+                .get(variable)
+                .ok_or_else(|| format!("nobody has noticed {{{variable}}}"))?;
+            let local = names.credentials(local);
+            Ok(STANDARD.encode(hashed(&local, token)).into_bytes())
+        }
         "base64" => Ok(STANDARD.encode(names.credentials(argument)).into_bytes()),
         _ => Err(problem()),
     }
+}
+
+/// What a client says that logs in with a token and without channel binding
+/// (draft-schmaus-kitten-sasl-ht-09).
+fn hashed(local: &str, token: &str) -> Vec<u8> {
+    let mut hash = hmac(token);
+    hash.update(b"Initiator");
+    let hash = hash.finalize().into_bytes();
+    [local.as_bytes(), b"\0", hash.as_slice()].concat()
+}
+
+#[expect(
+    clippy::expect_used,
+    reason = "HMAC takes keys of any length (RFC 2104 §3)"
+)]
+fn hmac(key: &str) -> Hmac<Sha256> {
+    Hmac::new_from_slice(key.as_bytes()).expect("a key of any length")
 }
 
 #[cfg(test)]

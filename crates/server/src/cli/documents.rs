@@ -118,12 +118,12 @@ fn features() -> Result<Features, StartError> {
         registry: metrics.clone(),
         secret: [0; 32],
     };
-    let hashing = Authenticator::new(&config.auth, [], services)
-        .hashing()
-        .clone();
+    let authenticator = Authenticator::new(&config.auth, [], services);
+    let hashing = authenticator.hashing().clone();
     let parts = rookery_features::Parts {
         clock,
-        accounts: Accounts::new(&config.auth, [], store.clone(), hashing),
+        accounts: Accounts::new(&config.auth, [], store.clone(), hashing)
+            .with_clients(authenticator.clients().clone()),
         store,
         log: Arc::new(MemoryLog::new()),
         archive: config.archive.clone(),

@@ -66,6 +66,7 @@ impl Accounts<'_> {
         let hashing = authenticator.hashing().clone();
         let store = self.store.clone();
         rookery_auth::Accounts::new(&self.config.auth, self.names(), store, hashing)
+            .with_clients(authenticator.clients().clone())
             .with_log(self.log.clone())
     }
 
