@@ -232,14 +232,16 @@ impl Account {
             plan,
             ..
         } = append;
-        let mut own = stanza.clone();
-        self.stamp(&mut own, row);
         match plan {
             Plan::PassOn => {
-                self.copy(&own, treatment, Side::Sender, &[], step.now());
+                if self.wants_copies() {
+                    let own = self.with_id(&stanza, row);
+                    self.copy(&own, treatment, Side::Sender, &[], step.now());
+                }
                 step.now().pass_on(stanza, ingress);
             }
             Plan::HandTo(to) => {
+                let own = self.with_id(&stanza, row);
                 let outcome = if purpose.is_owed() {
                     self.hand_row(&to, &own, row, step)
                 } else {
@@ -252,6 +254,13 @@ impl Account {
                 }
             }
         }
+    }
+
+    /// A message with the id that the account gives to it: that of its row (XEP-0359 §3).
+    pub(super) fn with_id(&self, message: &Stanza, row: RowId) -> Stanza {
+        let mut message = message.clone();
+        StanzaId::add(&mut message, row, &self.jid);
+        message
     }
 
     /// Hands a row that is owed to those of these sessions that are still there. One that has older rows to come gets
@@ -295,15 +304,6 @@ impl Account {
             }
         }
         outcome
-    }
-
-    /// Adds the id that the account gives to a message: that of its row (XEP-0359 §3).
-    pub(super) fn stamp(&self, stanza: &mut Stanza, row: RowId) {
-        let id = StanzaId {
-            id: row.to_string().into(),
-            by: self.jid.to_jid(),
-        };
-        stanza.append(id.to_element());
     }
 }
 

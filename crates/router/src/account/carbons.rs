@@ -16,6 +16,13 @@ use super::sessions::Session;
 const REMEMBERED: usize = 64;
 
 impl Account {
+    /// Whether a client has enabled carbons.
+    pub(super) fn wants_copies(&self) -> bool {
+        self.sessions
+            .iter()
+            .any(|session| session.follows(ns::CARBONS))
+    }
+
     /// Sends a copy of a message to each client that enabled carbons, but to its sender and to those sessions that
     /// the message itself was for.
     pub(super) fn copy(

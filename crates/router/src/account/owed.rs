@@ -8,6 +8,7 @@
 use std::collections::VecDeque;
 
 use rookery_delivery::{Custody, Delivery, SessionId};
+use rookery_stanza::payload::stanza_id::StanzaId;
 use rookery_stanza::{RowId, Stanza, ns};
 use rookery_storage::OfflineLimit;
 use rookery_storage::message_log::{Row, Tail};
@@ -289,7 +290,7 @@ impl Account {
                 return step.now().push(Effect::Confirm(vec![id]));
             }
         };
-        self.stamp(&mut stanza, id);
+        StanzaId::add(&mut stanza, id, &self.jid);
         stanza.append(self.delay(received).to_element());
         let session = self.sessions.get_mut(session);
         if !session.is_some_and(|session| session.hand(stanza, id, step)) {

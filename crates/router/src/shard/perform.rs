@@ -160,7 +160,7 @@ impl HomeShard {
         permit: Option<&Permit>,
     ) {
         let (shards, index) = (Arc::clone(&self.shards), self.index);
-        let (asked, permit) = (request.clone(), permit.cloned());
+        let (asked, held) = (request.clone(), permit.cloned());
         let task = async move {
             let answer = future.await;
             shards
@@ -169,7 +169,7 @@ impl HomeShard {
                     Replied {
                         request: asked,
                         answer,
-                        permit,
+                        permit: held,
                     },
                 )
                 .await;
@@ -180,7 +180,7 @@ impl HomeShard {
             self.todo.push_back(Todo::Replied(Replied {
                 request,
                 answer,
-                permit: None,
+                permit: permit.cloned(),
             }));
         }
     }

@@ -1,6 +1,8 @@
 //! XEP-0359: Unique and Stable Stanza IDs.
 
-use crate::{BareJid, Jid, Stanza, ns};
+use std::io::Write as _;
+
+use crate::{BareJid, Jid, RowId, Stanza, ns};
 use rookery_xml::Element;
 
 /// The id that an account or a room has given to a stanza (§2.1).
@@ -43,6 +45,19 @@ impl StanzaId {
         Element::new(Self::NAME, ns::STANZA_ID)
             .with_attribute("id", self.id.to_string())
             .with_attribute("by", self.by.as_str().to_owned())
+    }
+
+    /// Adds the element to a stanza: the id of its row in the log of the account `by`.
+    pub fn add(stanza: &mut Stanza, row: RowId, by: &BareJid) {
+        stanza.add_written(ns::STANZA_ID, Self::NAME, |out| {
+            // Neither an id nor an account's address has anything in it to be escaped (RFC 7622 §3.3.1); and
+            // there is room for all that is written to a vector.
+            let by = by.as_str();
+            drop(write!(
+                out,
+                "<stanza-id xmlns='urn:xmpp:sid:0' id='{row}' by='{by}'/>"
+            ));
+        });
     }
 
     /// Reads a `<stanza-id/>` element.
@@ -148,6 +163,22 @@ mod tests {
             OriginId::parse(&Element::parse_str(xml).unwrap()),
             Ok(origin)
         );
+    }
+
+    #[test]
+    fn id_of_a_row_is_added_as_the_element_would_be() {
+        let row = RowId::from_halves(7, u64::MAX);
+        let body = "<message><body>Call me but love</body></message>";
+        let mut added = Stanza::parse_again(body.into()).unwrap();
+        let mut appended = added.clone();
+        StanzaId::add(&mut added, row, &juliet());
+        let id = StanzaId {
+            id: row.to_string().into(),
+            by: juliet().to_jid(),
+        };
+        appended.append(id.to_element());
+        assert_eq!(added.payload(), appended.payload());
+        assert_eq!(StanzaId::parse(&added.children().unwrap()[1]), Ok(id));
     }
 
     #[test]
