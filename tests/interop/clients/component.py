@@ -6,6 +6,7 @@ import sys
 from xml.etree import ElementTree as ET
 
 from slixmpp import ComponentXMPP
+from slixmpp.exceptions import IqError
 from slixmpp.xmlstream.handler import Callback
 from slixmpp.xmlstream.matcher import MatchXPath
 
@@ -83,6 +84,14 @@ async def talks():
     assert "urn:xmpp:ping" in info["disco_info"]["features"], info
     assert await romeo.plugin["xep_0199"].ping(NAME)
     assert await component.plugin["xep_0199"].ping("localhost", ifrom=NAME)
+    # It is somebody, but nobody with an account.
+    register = component.make_iq_get("jabber:iq:register", ito="localhost", ifrom=BOT)
+    try:
+        await register.send()
+    except IqError as error:
+        assert error.condition == "not-allowed", error
+    else:
+        raise AssertionError("a component has an account")
 
     romeo.send_presence(pto=BOT, ptype="subscribe")
     online = await romeo.see(BOT)

@@ -349,8 +349,9 @@ impl IqHandler for Changes {
 
     fn handle(&self, request: RegistrationRequest, context: IqContext<'_>) -> Answer {
         let account = context.account.jid;
-        if account.domain() != context.host.name() {
-            // The account of another host is nothing that this one could change.
+        let is_here = account.domain() == context.host.name() && account.local().is_some();
+        if !is_here {
+            // The account of another host is nothing that this one could change; a component has none.
             return Answer::Now(Err(Condition::NotAllowed.into()));
         }
         match request {
