@@ -7,6 +7,8 @@ mod certificates;
 mod disk_full;
 mod kill;
 mod leaving;
+mod ledger;
+mod managed;
 mod power_loss;
 mod proxies;
 mod shutdown;
