@@ -20,6 +20,7 @@ mod clients;
 mod config;
 mod decoy;
 mod exchange;
+mod extended;
 mod external;
 mod hashed_token;
 mod hashing;
