@@ -1,4 +1,4 @@
-//! Messages for accounts that are away, in SQL (XEP-0160).
+//! Messages for accounts that are away, in SQL (XEP-0160): where they were before there was a message log.
 
 use async_trait::async_trait;
 use rookery_stanza::BareJid;
@@ -54,6 +54,30 @@ impl OfflineStore for EmbeddedStore {
         let account = account.clone();
         self.write(Operation::RemoveOffline, move |connection| {
             remove(connection, &account, up_to)
+        })
+        .await
+    }
+}
+
+impl EmbeddedStore {
+    /// Up to `limit` accounts whose queues hold messages.
+    ///
+    /// # Errors
+    /// The store failed.
+    pub async fn accounts_with_offline(&self, limit: usize) -> Result<Vec<BareJid>, StoreError> {
+        self.read(Operation::ReadOffline, move |connection| {
+            let sql = "SELECT host, local FROM accounts
+                       WHERE id IN (SELECT DISTINCT account FROM offline_messages LIMIT ?1)";
+            let mut statement = connection.prepare_cached(sql)?;
+            let mut rows = statement.query([count(limit)])?;
+            let mut accounts = Vec::new();
+            while let Some(row) = rows.next()? {
+                let (host, local): (String, String) = (row.get(0)?, row.get(1)?);
+                let account = BareJid::from_parts(Some(&local), &host)
+                    .map_err(|error| StoreError::Corrupt(format!("an account's name: {error}")))?;
+                accounts.push(account);
+            }
+            Ok(accounts)
         })
         .await
     }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use rookery_admin::{Client, Operations, Request, Response};
-use rookery_storage_embedded::{EmbeddedLog, EmbeddedStore, LogConfig, OpenError};
+use rookery_storage_embedded::{EmbeddedLog, EmbeddedStore, OpenError};
 use rookery_telemetry::Registry;
 use tokio::runtime::Runtime;
 
@@ -69,7 +69,7 @@ impl Opened {
         let directory = run::DataDirectory::prepare(&config.data_dir)?;
         let registry = Registry::new();
         let store = EmbeddedStore::open(&directory.store(), &config.store.embedded, &registry)?;
-        let log = EmbeddedLog::open(&directory.messages()?, &LogConfig::default(), &registry)?;
+        let log = EmbeddedLog::open(&directory.messages()?, &config.store.log, &registry)?;
         let accounts = run::Accounts {
             config: &config,
             hosts: &run::hosts(&config),

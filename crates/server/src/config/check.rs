@@ -213,6 +213,12 @@ impl Findings {
                 format!("must be {}", error.allowed),
             );
         }
+        if let Err(error) = config.store.log.validate() {
+            self.add(
+                format!("store.log.{}", error.key),
+                format!("must be {}", error.allowed),
+            );
+        }
         self.keyed(config.auth.validate().err());
         self.keyed(config.listener.component.validate().err());
         self.keyed(config.log.validate().err());

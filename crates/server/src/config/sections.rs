@@ -133,6 +133,8 @@ pub struct Store {
     pub kind: StoreKind,
     /// The embedded store.
     pub embedded: rookery_storage_embedded::Config,
+    /// The message log.
+    pub log: rookery_storage_embedded::LogConfig,
 }
 
 /// Which store keeps everything.

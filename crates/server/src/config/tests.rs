@@ -196,6 +196,13 @@ fn a_wrong_type_says_what_was_expected_and_what_was_found() {
         problem.starts_with("rookery.toml:2: store.embedded.readers: 0: "),
         "{problem}"
     );
+    let [problem] = &problems("[store.log]\nsegment_bytes = 1")[..] else {
+        panic!()
+    };
+    assert!(
+        problem.starts_with("rookery.toml:2: store.log.segment_bytes: must be "),
+        "{problem}"
+    );
 }
 
 #[test]

@@ -8,6 +8,7 @@ use rookery_admin::SocketError;
 use rookery_auth::AccountError;
 use rookery_extension::RegistryError;
 use rookery_lifecycle::ScopeClosed;
+use rookery_storage::StoreError;
 use rookery_storage_embedded::OpenError;
 use rookery_telemetry::LogError;
 use rookery_tls::CertificateError;
@@ -26,6 +27,9 @@ pub enum StartError {
     /// The store cannot be opened.
     #[error(transparent)]
     Store(#[from] OpenError),
+    /// Messages that an earlier version kept cannot be moved into the message log.
+    #[error("messages of an earlier version cannot be moved into the message log: {0}")]
+    KeptMessages(#[from] StoreError),
     /// An address cannot be listened on.
     #[error("{key}: {address} {what}")]
     Address {

@@ -10,7 +10,7 @@ use rookery_extension::{Features, Hosts};
 use rookery_features::archive::retention;
 use rookery_lifecycle::{Clock, DrainSignal, TaskScope};
 use rookery_router::Router;
-use rookery_storage_embedded::{EmbeddedLog, EmbeddedStore, LogConfig};
+use rookery_storage_embedded::{EmbeddedLog, EmbeddedStore};
 use rookery_telemetry::Registry;
 use rookery_tls::CertificateStore;
 use rookery_web::{Gate, Health, Heartbeats, Ops, State};
@@ -120,8 +120,9 @@ impl Ground {
 
     /// The message log, beside the store.
     pub(super) async fn log(&self) -> Result<Arc<EmbeddedLog>, StartError> {
-        let (path, registry) = (self.directory.messages()?, self.registry.clone());
-        let open = move || EmbeddedLog::open(&path, &LogConfig::default(), &registry);
+        let (path, config) = (self.directory.messages()?, self.config.store.log.clone());
+        let registry = self.registry.clone();
+        let open = move || EmbeddedLog::open(&path, &config, &registry);
         let opened = self.control.spawn_blocking(open).await;
         let log = opened.map_err(|error| StartError::Threads(error.into()))??;
         self.health.set(Gate::Store, true);

@@ -6,7 +6,7 @@
 //!   `components.rs` make the parts that need more than their configuration;
 //! * `threads.rs` starts the threads and has them beat; `gates.rs` watches what readiness depends on, and
 //!   `memory.rs` how much memory is in use;
-//! * `stopwatch.rs` measures the start;
+//! * `stopwatch.rs` measures the start, in which `kept_messages.rs` moves what an earlier version kept;
 //! * `signals.rs` and `panics.rs` are what comes from outside and what should never come;
 //! * `development.rs` is for those who try it.
 
@@ -18,6 +18,7 @@ mod directory;
 mod error;
 mod gates;
 mod ground;
+mod kept_messages;
 mod memory;
 mod node;
 mod panics;

@@ -21,6 +21,7 @@ use super::components;
 use super::directory::DataDirectory;
 use super::error::StartError;
 use super::ground::Ground;
+use super::kept_messages;
 use super::stopwatch::Stopwatch;
 use super::threads::Arbiters;
 use crate::build;
@@ -69,6 +70,7 @@ impl Node {
         watch.lap(Phase::Certificate);
         let store = ground.store().await?;
         let log = ground.log().await?;
+        kept_messages::move_into_log(&store, &*log).await?;
         watch.lap(Phase::Store);
         let arbiters = ground.threads()?;
         let accounts = ground.accounts(store.clone(), log.clone())?;
