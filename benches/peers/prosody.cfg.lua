@@ -1,4 +1,4 @@
--- Prosody as it is compared with: no shapers, no archive, the modules that ejabberd.yml has.
+-- Prosody as it is compared with: no shapers, the modules that ejabberd.yml has.
 -- Words between @ are filled in by servers.py.
 pidfile = "@DIRECTORY@/prosody.pid"
 data_path = "@DIRECTORY@/data"
@@ -19,7 +19,7 @@ storage = "internal"
 @TUNING@
 modules_enabled = {
   "blocklist"; "carbons"; "csi_simple"; "disco"; "offline"; "pep"; "ping"; "private"; "roster";
-  "saslauth"; "smacks"; "tls"; "vcard4"; "vcard_legacy";
+  "saslauth"; "smacks"; "tls"; "vcard4"; "vcard_legacy"; @ARCHIVE@
 }
 modules_disabled = { "s2s" }
 VirtualHost "localhost"

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import scenarios
 from scenarios import FULL, QUICK, SCENARIOS, Failed, Length, Scenario
-from servers import EXAMPLE, ROOT, SERVERS, CannotStart, Rookery, Server, output
+from servers import DEFAULT, EXAMPLE, ROOT, SERVERS, CannotStart, Rookery, Server, output
 
 #: Reports by server and scenario.
 Reports = dict[str, dict[str, dict]]
@@ -55,7 +55,7 @@ def main() -> int:
 def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="shorter, and without the slowest scenarios")
-    parser.add_argument("--servers", type=lambda text: text.split(","), default=list(SERVERS),
+    parser.add_argument("--servers", type=lambda text: text.split(","), default=[each.name for each in DEFAULT],
                         help=f"some of {','.join(SERVERS)}")
     parser.add_argument("--only", action="append", metavar="WORDS", help="only scenarios with these words in their names")
     parser.add_argument("--no-build", action="store_true", help="take what was built before, from target or CARGO_TARGET_DIR")

@@ -52,6 +52,8 @@ class Server:
     name = ""
     #: What the relay cannot do.
     speaks_xmpp = True
+    #: Whether it archives what it delivers.
+    archives = False
 
     def __init__(self, directory: Path, groups: list[Group]):
         self.directory = directory
@@ -143,6 +145,7 @@ class Rookery(Server):
             "listener.c2s.address": f"127.0.0.1:{self.starttls}",
             "listener.c2s_tls.address": f"127.0.0.1:{self.tls}",
             "listener.ops.address": "127.0.0.1:0",
+            "archive.enabled": "true" if self.archives else "false",
             "tls.certificate": str(self.directory / "certificate.pem"),
             "tls.key": str(self.directory / "key.pem"),
             **({"listener.c2s.starttls": "off"} if plain else {}),
@@ -193,7 +196,8 @@ class Ejabberd(Server):
         }
 
     def command(self, plain: bool) -> list[str]:
-        self.fill("ejabberd.yml")
+        archive = "  mod_mam:\n    default: always" if self.archives else ""
+        self.fill("ejabberd.yml", archive=archive)
         command = ["erl", "+K", "true", "+P", "250000", "-noinput", "-mnesia", "dir", f'"{self.directory}/mnesia"',
                    "-ejabberd", "log_rotate_count", "0", "-s", "ejabberd"]
         if self.imports:
@@ -220,7 +224,8 @@ class Prosody(Server):
         return output(["dpkg-query", "-W", "-f", "prosody ${Version}", "prosody"])
 
     def command(self, plain: bool) -> list[str]:
-        return ["prosody", "-F", "--config", str(self.fill("prosody.cfg.lua", tuning=self.tuning))]
+        archive = '"mam";' if self.archives else ""
+        return ["prosody", "-F", "--config", str(self.fill("prosody.cfg.lua", tuning=self.tuning, archive=archive))]
 
     def seed(self) -> None:
         write_prosody(self.directory / "data", self.groups)
@@ -231,6 +236,27 @@ class TunedProsody(Prosody):
 
     name = "prosody-gen"
     tuning = 'gc = { mode = "generational" }\nnetwork_settings = { nagle = false }'
+
+
+class ArchivingRookery(Rookery):
+    """As shipped: with archives."""
+
+    name = "rookery-mam"
+    archives = True
+
+
+class ArchivingEjabberd(Ejabberd):
+    """With the archives of everybody in its own store (XEP-0313)."""
+
+    name = "ejabberd-mam"
+    archives = True
+
+
+class ArchivingProsody(TunedProsody):
+    """With the archives of everybody in its own store (XEP-0313)."""
+
+    name = "prosody-mam"
+    archives = True
 
 
 class Relay(Server):
@@ -256,7 +282,9 @@ class Relay(Server):
         return [*arguments, "--mechanism", "none"]
 
 
-SERVERS = {each.name: each for each in [Rookery, Ejabberd, Prosody, TunedProsody, Relay]}
+#: What is measured by default, and against what its cost is held.
+DEFAULT = [Rookery, Ejabberd, Prosody, TunedProsody, Relay]
+SERVERS = {each.name: each for each in [*DEFAULT, ArchivingRookery, ArchivingEjabberd, ArchivingProsody]}
 
 
 def output(command: list[str]) -> str:
