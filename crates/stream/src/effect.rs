@@ -95,8 +95,6 @@ pub struct BindWish {
 pub struct Bind2 {
     /// Copies of messages of the account's other sessions (XEP-0280).
     pub carbons: bool,
-    /// Whether the client says at once that nobody looks at it (XEP-0352).
-    pub inactive: bool,
     /// The `<enable/>` of stream management (XEP-0198), to be carried out once the resource is bound.
     pub enable: Option<Element>,
 }

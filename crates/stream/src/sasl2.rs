@@ -51,6 +51,8 @@ pub(crate) struct BindRequest {
     pub(crate) tag: Option<String>,
     /// What it wants of its session.
     pub(crate) bind2: Bind2,
+    /// Whether it says that nobody looks at it (XEP-0352).
+    pub(crate) inactive: bool,
 }
 
 // === impl Request ===
@@ -125,9 +127,9 @@ impl BindRequest {
                 .map(std::borrow::Cow::into_owned),
             bind2: Bind2 {
                 carbons: element.child("enable", ns::CARBONS).is_some(),
-                inactive: element.child("inactive", ns::CLIENT_STATE).is_some(),
                 enable: element.child("enable", ns::STREAM_MANAGEMENT).cloned(),
             },
+            inactive: element.child("inactive", ns::CLIENT_STATE).is_some(),
         }
     }
 
@@ -322,7 +324,7 @@ mod tests {
         );
         let bind = asked.bind.unwrap();
         assert_eq!(bind.tag.as_deref(), Some("AwesomeXMPP"));
-        assert!(bind.bind2.carbons && bind.bind2.inactive);
+        assert!(bind.bind2.carbons && bind.inactive);
         assert_eq!(asked.wishes.token.as_deref(), Some("HT-SHA-256-ENDP"));
         let fast = TokenUse {
             count: Some(123),

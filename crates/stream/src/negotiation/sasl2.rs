@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use rookery_stanza::{BareJid, Jid, StreamCondition};
+use rookery_stanza::{BareJid, Jid, StreamCondition, ns};
 use rookery_xml::Element;
 
 use super::{Negotiation, State};
@@ -19,6 +19,8 @@ pub(super) struct Extended {
     resume: Option<Element>,
     /// The resource that it asks for along with it.
     bind: Option<BindRequest>,
+    /// Whether it says that nobody looks at it.
+    inactive: bool,
     /// What came of that so far.
     outcomes: Vec<Element>,
     /// Additional data with success.
@@ -177,6 +179,7 @@ impl Negotiation {
         let Some(bind) = extended.bind.take() else {
             return self.conclude(None, now, effects);
         };
+        extended.inactive = bind.inactive;
         let grants = &mut extended.grants;
         let made = grants
             .resource
@@ -202,6 +205,7 @@ impl Negotiation {
             .as_ref()
             .map(|(_, enabled)| sasl2::bound(enabled.clone()));
         let jid = bound.map(|(jid, _)| jid);
+        let inactive = self.extended.as_ref().is_some_and(|one| one.inactive);
         self.say_success(jid, outcome, effects);
         self.state = match jid {
             Some(_) => State::Bound,
@@ -209,6 +213,10 @@ impl Negotiation {
         };
         self.since = now;
         self.send_features(effects);
+        if jid.is_some() && inactive {
+            // XEP-0386: the session begins in this state, as if the client had said so first.
+            effects.push(Effect::Nonza(Element::new("inactive", ns::CLIENT_STATE)));
+        }
     }
 
     /// Another stream goes on, without features (XEP-0198 §"Inline Stream Resumption").

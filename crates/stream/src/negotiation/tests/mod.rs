@@ -222,12 +222,11 @@ fn written(effects: &[Effect]) -> String {
             None => format!("[bind {resource:?}]"),
             Some(Bind2 {
                 carbons,
-                inactive,
                 enable,
             }) => {
                 let enable = enable.is_some();
                 format!(
-                    "[bind2 {resource:?} carbons={carbons} inactive={inactive} enable={enable}]"
+                    "[bind2 {resource:?} carbons={carbons} enable={enable}]"
                 )
             }
         },
