@@ -21,5 +21,7 @@ mod metrics;
 mod outside;
 mod shard;
 
+#[cfg(feature = "simulation")]
+pub use account::simulation;
 pub use config::{Config, Conflict, StrangersRequests};
 pub use homes::{Parts, Router};

@@ -30,6 +30,8 @@ mod presence;
 mod probe;
 mod roster;
 mod sessions;
+#[cfg(feature = "simulation")]
+pub mod simulation;
 mod subscription;
 #[cfg(test)]
 mod tests;
