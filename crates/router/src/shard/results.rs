@@ -19,13 +19,17 @@ use super::{HomeShard, Todo};
 
 /// Bytes that may wait for a client when it is handed more: a page of chat messages, and far less than what
 /// ends its session.
-const MARK: usize = 64 * 1024;
+const MARK: usize = 128 * 1024;
 
 /// Bytes that are handed over at once.
 const BATCH: usize = 16 * 1024;
 
-/// When a client that has enough to read is looked at again: it reads the mark in about this time at 100 Mbit/s.
-const PAUSE: Duration = Duration::from_millis(5);
+/// When a client that has enough to read is looked at again: in the time that it takes for a batch at 100 Mbit/s, or, as
+/// long as it is slower, in twice the time that it was waited for before.
+const PAUSE: Duration = Duration::from_millis(1);
+
+/// The longest such time.
+const LONG_PAUSE: Duration = Duration::from_millis(50);
 
 /// How long a client may read nothing of what waits for it.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -93,6 +97,7 @@ impl Reader {
     /// Hands over a batch as soon as there is room for it. Into an empty queue everything fits.
     async fn hand_over(&self, mut batch: Vec<Delivery>, bytes: usize) -> Result<(), StanzaError> {
         let (mut least, mut since) = (usize::MAX, Instant::now());
+        let mut pause = PAUSE;
         loop {
             let port = self.port.upgrade().ok_or_else(gone)?;
             let queued = port.queued();
@@ -110,7 +115,8 @@ impl Reader {
                 let error = StanzaError::new(Condition::ResourceConstraint);
                 return Err(error.with_text("what was sent before is not read"));
             }
-            sleep(PAUSE).await;
+            sleep(pause).await;
+            pause = LONG_PAUSE.min(pause * 2);
         }
     }
 }

@@ -141,16 +141,16 @@ async fn results_wait_while_the_client_has_enough_to_read() {
     let slow = Arc::new(Slow::default());
     let port: Arc<dyn SessionPort> = slow.clone();
     let mut reader = Reader::new(&port);
-    let (mut messages, mut taken) = (kilobytes(200), 0);
+    let (mut messages, mut taken) = (kilobytes(400), 0);
     let mut sent = reader.send(&mut messages);
     let sent = loop {
         if let Ok(sent) = timeout(Duration::from_secs(1), &mut sent).await {
             break sent;
         }
-        assert!(slow.queued() <= 64 * 1024);
+        assert!(slow.queued() <= 128 * 1024);
         taken += slow.reads();
     };
-    assert_eq!((taken + slow.reads(), sent), (200, Ok(())));
+    assert_eq!((taken + slow.reads(), sent), (400, Ok(())));
 }
 
 #[tokio::test(start_paused = true)]
@@ -174,7 +174,7 @@ async fn a_query_whose_client_reads_nothing_or_is_gone_is_given_up() {
     let slow: Arc<dyn SessionPort> = Arc::new(Slow::default());
     let began = Instant::now();
     let mut reader = Reader::new(&slow);
-    let refused = reader.send(&mut kilobytes(200)).await.unwrap_err();
+    let refused = reader.send(&mut kilobytes(400)).await.unwrap_err();
     assert_eq!(refused.condition, Condition::ResourceConstraint);
     assert!(began.elapsed() >= Duration::from_secs(30));
     drop(slow);
