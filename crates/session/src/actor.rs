@@ -9,9 +9,11 @@ use actix::{Actor, ActorFutureExt, Addr, AsyncContext, Context, Handler, Message
 use rookery_delivery::{
     BindRefused, BindRequest, Budget, Close, Custody, Delivery, Permit, SessionId,
 };
+use rookery_stanza::payload::client_state::ClientState;
 use rookery_stanza::{Condition, Jid, Kind, RowId, Stanza, StanzaError};
 use rookery_xml::Element;
 
+use crate::client_state::Gate;
 use crate::link::{
     Aside, Bound, ConnectionClosed, FromClient, Link, Said, ToConnection, Wanted, Written,
 };
@@ -33,7 +35,7 @@ const RETRY: Duration = Duration::from_millis(20);
 /// and the home has let go of its port. What the home delivered in between goes back to the home.
 ///
 /// With stream management (`managed.rs`) it keeps what the client has not acknowledged, and can outlive its
-/// connection.
+/// connection (`detached.rs`).
 pub struct SessionActor {
     pub(crate) session: Session,
     pub(crate) shared: Arc<Shared>,
@@ -43,6 +45,8 @@ pub struct SessionActor {
     pub(crate) attachment: Attachment,
     /// Stream management, once the client has enabled it.
     pub(crate) managed: Option<Box<Managed>>,
+    /// What waits while nobody looks at the client.
+    pub(crate) gate: Gate,
     /// Deliveries that came after the end.
     late: Vec<Delivery>,
 }
@@ -94,6 +98,7 @@ impl SessionActor {
                 link: Link::default(),
                 attachment: Attachment::Connected(connection),
                 managed: None,
+                gate: Gate::default(),
                 late: Vec::new(),
             };
             actor.bind(wanted, ctx);
@@ -225,7 +230,13 @@ impl SessionActor {
     /// Something between the stanzas of the client.
     fn said(&mut self, what: Said, ctx: &mut Context<Self>) {
         match what {
-            Said::Nonza(element) => self.nonza(&element, ctx),
+            Said::Nonza(element) => match ClientState::parse(&element) {
+                Some(state) => {
+                    let waited = self.gate.indicate(state);
+                    self.send(waited, ctx);
+                }
+                None => self.nonza(&element, ctx),
+            },
             Said::Fault(reply) => {
                 self.count_fault();
                 if let Some(reply) = reply {
@@ -235,7 +246,28 @@ impl SessionActor {
         }
     }
 
-    pub(crate) fn deliver(&mut self, batch: Vec<Delivery>, ctx: &mut Context<Self>) {
+    /// Sends what the client needs now, and has the rest wait (XEP-0352).
+    fn deliver(&mut self, batch: Vec<Delivery>, ctx: &mut Context<Self>) {
+        if self.gate.is_open() {
+            return self.send(batch, ctx);
+        }
+        let shared = &self.shared;
+        let passed = self.gate.deliver(batch, &shared.config.client_state);
+        shared.client_state.passed(&passed);
+        self.budget.give_back(passed.replaced_bytes);
+        self.send(passed.send, ctx);
+    }
+
+    /// What waited is sent, since a client is active on each connection (XEP-0352 §5.2).
+    pub(crate) fn open_gate(&mut self, ctx: &mut Context<Self>) {
+        let waited = self.gate.open();
+        self.send(waited, ctx);
+    }
+
+    fn send(&mut self, batch: Vec<Delivery>, ctx: &mut Context<Self>) {
+        if batch.is_empty() {
+            return;
+        }
         match (&self.attachment, &self.managed) {
             (Attachment::Ending | Attachment::Over, _) => self.late.extend(batch),
             (_, Some(_)) => self.keep(batch, ctx),
@@ -259,6 +291,7 @@ impl SessionActor {
     pub(crate) fn finish(&mut self, mut undelivered: Vec<Delivery>, ctx: &mut Context<Self>) {
         self.attachment = Attachment::Over;
         undelivered.extend(self.let_management_go(ctx));
+        undelivered.extend(self.gate.open());
         undelivered.append(&mut self.late);
         self.budget.give_back(sizes(&undelivered));
         undelivered.retain(is_missed);
@@ -350,7 +383,8 @@ impl Handler<ConnectionClosed> for SessionActor {
         match self.attachment {
             Attachment::Connected(_) if is_present => {
                 if !closed.finished && self.detach(ctx) {
-                    self.deliver(closed.undelivered, ctx);
+                    self.send(closed.undelivered, ctx);
+                    self.open_gate(ctx);
                 } else {
                     self.finish(closed.undelivered, ctx);
                 }
@@ -359,7 +393,7 @@ impl Handler<ConnectionClosed> for SessionActor {
                 self.finish(closed.undelivered, ctx);
             }
             // What was sent before stream management was enabled, and is now late.
-            _ => self.deliver(closed.undelivered, ctx),
+            _ => self.send(closed.undelivered, ctx),
         }
     }
 }

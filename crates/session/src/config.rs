@@ -6,6 +6,7 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::client_state;
 use crate::stream_management::Limits;
 
 /// No timeout is longer than a day, in seconds.
@@ -43,6 +44,8 @@ pub struct Config {
     /// The most sessions of one account that wait at one time. A further one ends the one that has waited for
     /// the longest.
     pub max_detached_per_account: usize,
+    /// What waits for clients that nobody looks at.
+    pub client_state: client_state::Config,
 }
 
 /// A value that is not allowed.
@@ -69,6 +72,7 @@ impl Default for Config {
             max_detached: 100_000,
             max_detached_bytes: 512 * 1024 * 1024,
             max_detached_per_account: 10,
+            client_state: client_state::Config::default(),
         }
     }
 }
@@ -105,6 +109,11 @@ impl Config {
             self.max_detached_per_account >= 1,
             "max_detached_per_account",
             "at least 1",
+        )?;
+        check(
+            self.client_state.max_bytes <= self.max_outgoing_bytes / 2,
+            "client_state.max_bytes",
+            "at most half of max_outgoing_bytes",
         )
     }
 

@@ -12,6 +12,7 @@
 mod actor;
 pub mod client_state;
 mod config;
+mod detached;
 mod link;
 mod managed;
 mod metrics;

@@ -2,11 +2,10 @@
 
 use std::ops::Range;
 use std::sync::Arc;
-use std::time::Duration;
 
-use actix::{AsyncContext, Context, Handler, SpawnHandle, StreamHandler};
+use actix::{AsyncContext, Context, SpawnHandle, StreamHandler};
 use futures_util::stream;
-use rookery_delivery::{Close, Delivery, Permit, Settlements};
+use rookery_delivery::{Delivery, Permit, Settlements};
 use rookery_stanza::payload::delay::Delay;
 use rookery_stanza::{BareJid, Condition, Jid, Kind, StreamCondition, StreamError, ns};
 use rookery_telemetry::Gauge;
@@ -14,34 +13,28 @@ use rookery_xml::Element;
 use tokio::time::Instant;
 
 use crate::actor::{Attachment, SessionActor};
-use crate::link::{NotResumed, Resumed, Takeover, ToConnection};
-use crate::resumable_streams::Place;
+use crate::detached::Detached;
+use crate::link::{NotResumed, Takeover, ToConnection};
 use crate::stream_management::{
-    Attempt, Command, DetachedEnd, Due, Effect, Enable, Failed, Mode, Reply, Resumable,
-    ResumeError, SmId, StreamManagement, Unacknowledged,
+    Attempt, Command, DetachedEnd, Due, Effect, Enable, Failed, Mode, Reply, Resumable, SmId,
+    StreamManagement, Unacknowledged,
 };
 
 type Ctx = Context<SessionActor>;
 
 /// Stream management of a session.
 pub(crate) struct Managed {
-    core: StreamManagement,
+    pub(crate) core: StreamManagement,
     /// What is settled of what the client sent.
     settlements: Arc<Settlements>,
     settling: SpawnHandle,
     /// When the core wants to be asked, while something is open.
     timer: Option<(Instant, SpawnHandle)>,
     /// What there is while the connection is lost.
-    detached: Option<Detached>,
+    pub(crate) detached: Option<Detached>,
     /// Who wants to resume it, once all is settled that came over the former connection.
-    takeover: Option<Takeover>,
+    pub(crate) takeover: Option<Takeover>,
     mode: Gauge,
-}
-
-/// A session without a connection.
-struct Detached {
-    place: Place,
-    expiry: SpawnHandle,
 }
 
 // === impl SessionActor ===
@@ -150,13 +143,13 @@ impl SessionActor {
         }
     }
 
-    fn reply(&mut self, reply: &Reply) {
+    pub(crate) fn reply(&mut self, reply: &Reply) {
         let bytes = reply.to_element().to_bytes(ns::CLIENT);
         self.tell(ToConnection::Reply(bytes));
     }
 
     /// The client has these.
-    fn acknowledged(&mut self, stanzas: &[Unacknowledged], ctx: &mut Ctx) {
+    pub(crate) fn acknowledged(&mut self, stanzas: &[Unacknowledged], ctx: &mut Ctx) {
         self.forget(stanzas);
         let rows = stanzas.iter().filter_map(|one| one.delivery.custody.row());
         let rows: Vec<_> = rows.collect();
@@ -204,44 +197,33 @@ impl SessionActor {
         let Some(managed) = &mut self.managed else {
             return;
         };
-        let clock = &self.shared.clock;
-        let has_room = managed.core.has_room(&batch) && managed.has_place(&batch);
-        let now = clock.unix_millis();
+        let now = self.shared.clock.unix_millis();
+        let mut has_room = managed.core.has_room(&batch);
         for delivery in &batch {
             managed.core.sent(delivery, now);
         }
-        let metrics = &self.shared.stream_management;
-        metrics.unacknowledged.add(signed(batch.len()));
-        if !has_room {
-            return self.has_too_much(ctx);
-        }
-        if !matches!(self.attachment, Attachment::Connected(_)) {
-            return;
-        }
-        let request = managed.core.flushed(clock.now());
-        self.tell(ToConnection::Kept(batch));
-        if let Some(request) = request {
-            self.reply(&request);
-            self.set_timer(ctx);
+        let kept = &self.shared.stream_management.unacknowledged;
+        kept.add(signed(batch.len()));
+        has_room &= self.has_place(&batch);
+        match self.attachment {
+            Attachment::Detached if has_room => {}
+            Attachment::Detached => self.detached_ends(DetachedEnd::Full, ctx),
+            _ if has_room => self.pass_on(batch, ctx),
+            _ => self.has_too_much(ctx),
         }
     }
 
     /// More waits for the client than may. A stream from which something was missing could not be resumed, so
     /// that the session ends, and all of it finds another way.
     fn has_too_much(&mut self, ctx: &mut Ctx) {
-        let metrics = &self.shared.stream_management;
-        if matches!(self.attachment, Attachment::Detached) {
-            metrics.ended.of(DetachedEnd::Full).increment();
-            return self.finish(Vec::new(), ctx);
-        }
-        metrics.queue_limit.increment();
+        self.shared.stream_management.queue_limit.increment();
         let error = StreamError::new(StreamCondition::PolicyViolation)
             .with_text("you do not acknowledge what is sent to you");
         self.end(ToConnection::Fail(Box::new(error)), ctx);
     }
 
     /// Has the core asked when it wants to be: one timer, and only while something is open.
-    fn set_timer(&mut self, ctx: &mut Ctx) {
+    pub(crate) fn set_timer(&mut self, ctx: &mut Ctx) {
         let Some(managed) = &mut self.managed else {
             return;
         };
@@ -286,138 +268,18 @@ impl SessionActor {
         self.set_timer(ctx);
     }
 
-    /// The connection is lost. True if the session waits for its client (§7).
-    pub(crate) fn detach(&mut self, ctx: &mut Ctx) -> bool {
-        let shared = &self.shared;
-        let (Some(managed), Some(key)) = (&mut self.managed, self.session.key()) else {
-            return false;
-        };
-        if !managed.core.detach(shared.clock.unix_millis()) {
-            return false;
-        }
-        let (Some(id), Some(max)) = (managed.core.id().cloned(), managed.core.max()) else {
-            return false;
-        };
-        let waiting = managed.core.waiting().1;
-        let place = shared.resumable.detach(key.jid.bare(), id, waiting);
-        let Ok((place, displaced)) = place else {
-            shared.stream_management.no_place.increment();
-            return false;
-        };
-        if let Some(displaced) = displaced
-            && displaced.try_send(Displaced).is_err()
-        {
-            tracing::debug!("a session that was to make room has ended");
-        }
-        shared.stream_management.lost.increment();
-        tracing::debug!(session = key.id.0, jid = %key.jid, max, "waits for its client");
-        let max = Duration::from_secs(max.into());
-        managed.detached = Some(Detached {
-            place,
-            expiry: ctx.run_later(max, Self::expired),
-        });
-        self.attachment = Attachment::Detached;
-        self.set_timer(ctx);
-        true
-    }
-
-    fn expired(&mut self, ctx: &mut Ctx) {
-        self.detached_ends(DetachedEnd::Expired, ctx);
-    }
-
-    fn detached_ends(&mut self, why: DetachedEnd, ctx: &mut Ctx) {
-        if matches!(self.attachment, Attachment::Detached) {
-            self.shared.stream_management.ended.of(why).increment();
-            self.finish(Vec::new(), ctx);
-        }
-    }
-
-    /// The client resumes its stream on another connection (§5).
-    fn take_over(&mut self, takeover: Takeover, ctx: &mut Ctx) {
-        let metrics = &self.shared.stream_management;
-        let Some(managed) = &mut self.managed else {
-            metrics.resumed(Attempt::NotFound);
-            let failed = Failed::new(Condition::ItemNotFound);
-            return takeover.refuse(NotResumed::Failed(failed));
-        };
-        match managed.core.resume(takeover.handled) {
-            Ok(resumed) => {
-                metrics.resumed(Attempt::Ok);
-                metrics.replayed.add(resumed.again.len() as u64);
-                self.attach(takeover, &resumed.reply, ctx);
-                self.acknowledged(&resumed.confirmed, ctx);
-                self.send_again(resumed.again, ctx);
-            }
-            Err(ResumeError::Unsettled(_)) => {
-                // Nothing more comes over the former connection, and what has come is settled soon.
-                let earlier = managed.takeover.replace(takeover);
-                if earlier.is_none() {
-                    metrics.waiting.add(1);
-                }
-                self.replaced(ctx);
-                if let Some(earlier) = earlier {
-                    earlier.refuse(NotResumed::Failed(Failed::new(Condition::ItemNotFound)));
-                }
-            }
-            Err(ResumeError::NotResumable) => {
-                metrics.resumed(Attempt::NotFound);
-                let failed = Failed::new(Condition::ItemNotFound);
-                takeover.refuse(NotResumed::Failed(failed));
-            }
-            Err(ResumeError::TooHigh(too_high)) => {
-                metrics.resumed(Attempt::TooHigh);
-                takeover.refuse(NotResumed::Error(Box::new(too_high.into())));
-            }
-        }
-    }
-
-    /// A connection that there still is has been replaced (§5): its stream ends, and the session waits.
-    fn replaced(&mut self, ctx: &mut Ctx) {
-        if matches!(self.attachment, Attachment::Connected(_)) {
-            self.tell(ToConnection::Close(Close::Conflict));
-            if !self.detach(ctx) {
-                self.finish(Vec::new(), ctx);
-            }
-        }
-    }
-
-    /// The session goes on at this connection.
-    fn attach(&mut self, takeover: Takeover, reply: &Reply, ctx: &mut Ctx) {
-        let (Some(managed), Some(key)) = (&mut self.managed, self.session.key()) else {
-            return;
-        };
-        if let Some(detached) = managed.detached.take() {
-            ctx.cancel_future(detached.expiry);
-        }
-        // There may be an old one still (§5).
-        self.tell(ToConnection::Close(Close::Conflict));
-        self.link = self.link.next();
-        self.attachment = Attachment::Connected(takeover.connection);
-        tracing::debug!(session = key.id.0, jid = %key.jid, "resumed");
-        self.tell(ToConnection::Resumed(Ok(Box::new(Resumed {
-            session: ctx.address(),
-            link: self.link,
-            budget: Arc::clone(&self.budget),
-            jid: key.jid,
-            reply: reply.to_element(),
-        }))));
-    }
-
-    /// Sends what the client has not acknowledged once more (§5). It is kept already.
-    fn send_again(&mut self, mut again: Vec<Delivery>, ctx: &mut Ctx) {
-        for delivery in &mut again {
-            // How long it took is not measured.
-            delivery.since = None;
-        }
-        if !again.is_empty() {
-            self.tell(ToConnection::Kept(again));
-        }
+    /// Sends stanzas that are kept, and asks for them if it is time.
+    pub(crate) fn pass_on(&mut self, batch: Vec<Delivery>, ctx: &mut Ctx) {
         let now = self.shared.clock.now();
-        let request = self.managed.as_mut();
-        if let Some(request) = request.and_then(|managed| managed.core.flushed(now)) {
-            self.reply(&request);
+        let managed = self.managed.as_mut();
+        let request = managed.and_then(|managed| managed.core.flushed(now));
+        if !batch.is_empty() {
+            self.tell(ToConnection::Kept(batch));
         }
-        self.set_timer(ctx);
+        if let Some(request) = request {
+            self.reply(&request);
+            self.set_timer(ctx);
+        }
     }
 
     /// The session is over: what the client has not acknowledged, in order (§4).
@@ -460,15 +322,6 @@ impl SessionActor {
         let host = self.session.key().map(|key| key.jid);
         let returned = |one| returned(one, host.as_ref());
         unacknowledged.into_iter().map(returned).collect()
-    }
-}
-
-impl Managed {
-    /// Whether the node has room for what waits without a connection.
-    fn has_place(&mut self, batch: &[Delivery]) -> bool {
-        let bytes = batch.iter().map(|delivery| delivery.stanza.size()).sum();
-        let detached = self.detached.as_mut();
-        detached.is_none_or(|detached| detached.place.take(bytes).is_ok())
     }
 }
 
@@ -529,33 +382,4 @@ impl StreamHandler<Settled> for SessionActor {
     }
 
     fn finished(&mut self, _: &mut Ctx) {}
-}
-
-impl Handler<Takeover> for SessionActor {
-    type Result = ();
-
-    fn handle(&mut self, takeover: Takeover, ctx: &mut Ctx) {
-        match self.attachment {
-            Attachment::Ending | Attachment::Over => {
-                let metrics = &self.shared.stream_management;
-                metrics.resumed(Attempt::NotFound);
-                let failed = Failed::new(Condition::ItemNotFound);
-                takeover.refuse(NotResumed::Failed(failed));
-            }
-            Attachment::Connected(_) | Attachment::Detached => self.take_over(takeover, ctx),
-        }
-    }
-}
-
-/// From a later session of the same account: too many wait for their client.
-#[derive(Debug, actix::Message)]
-#[rtype(result = "()")]
-struct Displaced;
-
-impl Handler<Displaced> for SessionActor {
-    type Result = ();
-
-    fn handle(&mut self, _: Displaced, ctx: &mut Ctx) {
-        self.detached_ends(DetachedEnd::Displaced, ctx);
-    }
 }

@@ -7,6 +7,7 @@ use rookery_delivery::Homes;
 use rookery_lifecycle::Clock;
 use rookery_telemetry::Registry;
 
+use crate::client_state;
 use crate::config::Config;
 use crate::metrics::Metrics;
 use crate::resumable_streams::ResumableStreams;
@@ -24,6 +25,8 @@ pub struct Shared {
     pub metrics: Arc<Metrics>,
     /// What is counted about stream management.
     pub stream_management: stream_management::Metrics,
+    /// What is counted about inactive clients.
+    pub client_state: client_state::Metrics,
     /// The streams that can be resumed.
     pub resumable: Arc<ResumableStreams>,
 }
@@ -44,6 +47,7 @@ impl Shared {
             metrics: Metrics::register(registry, clock.clone()),
             resumable: ResumableStreams::new(&config, stream_management.clone()),
             stream_management,
+            client_state: client_state::Metrics::register(registry),
             config,
             clock,
         })

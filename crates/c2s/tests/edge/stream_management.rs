@@ -413,3 +413,52 @@ fn stream_that_cannot_be_resumed_ends_with_its_connection_s3() {
     client.reset();
     assert_eq!(ids(&fixture.undelivered()), ["1"]);
 }
+
+fn chat_state(id: &str) -> Delivery {
+    let composing = Element::new("composing", "http://jabber.org/protocol/chatstates");
+    let mut delivery = Delivery::from(
+        Stanza::message(MessageType::Chat)
+            .with_id(id)
+            .with_payload(composing),
+    );
+    delivery.stanza.from = "romeo@localhost/orchard".parse().ok();
+    delivery
+}
+
+#[test]
+fn inactive_client_gets_what_waits_when_it_is_active_again_and_counts_it_then_xep0352_s4_2() {
+    let fixture = Fixture::start(|_| {});
+    let (mut client, port, _) = managed(&fixture);
+    client.send("<inactive xmlns='urn:xmpp:csi:0'/><message id='x'><body>hi</body></message>");
+    fixture.wait_for(|event| matches!(event, Event::Submitted(_)).then_some(()));
+    port.deliver(vec![chat_state("1"), chat_state("2")])
+        .unwrap();
+    fixture.wait_for_metric("inactive_stanzas_total{fate=\"replaced\"}", 1);
+    assert_eq!(fixture.metric("sm_unacked_stanzas"), 0, "nothing was sent");
+    client.send("<active xmlns='urn:xmpp:csi:0'/>");
+    assert!(client.read_until("</message>").contains("id='2'"));
+    client.send("<a xmlns='urn:xmpp:sm:3' h='1'/>");
+    fixture.wait_for_metric("sm_unacked_stanzas", 0);
+    while port.queued() > 0 {
+        std::thread::yield_now();
+    }
+}
+
+#[test]
+fn client_that_resumes_is_active_xep0352_s5_2() {
+    let fixture = Fixture::start(|_| {});
+    let (mut client, port, id) = managed(&fixture);
+    client.send("<inactive xmlns='urn:xmpp:csi:0'/><message id='x'><body>hi</body></message>");
+    fixture.wait_for(|event| matches!(event, Event::Submitted(_)).then_some(()));
+    client.reset();
+    fixture.wait_for_metric("sm_detached_sessions", 1);
+    port.deliver(vec![chat_state("1"), chat_state("2"), message("3")])
+        .unwrap();
+    let (mut client, answer) = resume(&fixture, &id, 0);
+    assert!(answer.contains("<resumed "), "{answer}");
+    client.read_until("id='1'");
+    client.read_until("id='2'");
+    client.read_until("id='3'");
+    port.deliver(vec![chat_state("4")]).unwrap();
+    client.read_until("id='4'");
+}

@@ -5,7 +5,7 @@ use rookery_telemetry::{CounterFamily, Registry, label};
 use super::Passed;
 
 label! {
-    /// What became of stanzas for a client that is inactive or has lost its connection.
+    /// What became of stanzas for a client that is inactive.
     pub(crate) enum Fate("fate") {
         /// A later one took its place.
         Replaced = "replaced",

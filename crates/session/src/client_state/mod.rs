@@ -6,10 +6,10 @@
 //! (`queue.rs`). Anything important takes along whatever came before it, so that nothing is ever overtaken:
 //! what is sent is what was delivered, in the same order, without what was replaced.
 //!
-//! While the connection is lost nothing can be sent; everything waits, and what is replaced never needs to be.
+//! A session that loses its connection opens the gate: what waited joins what stream management keeps, and a client
+//! that resumes is taken for active (§5.2).
 //!
-//! The gate knows no clock. What waits is bounded by [`Config`] while there is a connection, by the session's
-//! budget of unsent bytes while there is none.
+//! The gate knows no clock. What waits is bounded by [`Config`]; at the bound all of it is sent.
 
 mod config;
 mod importance;
@@ -30,16 +30,8 @@ use self::queue::Queue;
 /// Lets deliveries pass to the client, or has them wait. Costs a pointer while the client is active.
 #[derive(Debug, Default)]
 pub struct Gate {
-    /// `None`: it is open.
-    closed: Option<Box<Closed>>,
-}
-
-/// A gate that not everything passes.
-#[derive(Debug, Default)]
-struct Closed {
-    /// Whether there is no connection, so that nothing passes.
-    detached: bool,
-    waiting: Queue,
+    /// What waits; `None`: it is open.
+    waiting: Option<Box<Queue>>,
 }
 
 /// What became of deliveries.
@@ -61,19 +53,19 @@ pub struct Passed {
 impl Gate {
     /// Whether everything passes.
     pub fn is_open(&self) -> bool {
-        self.closed.is_none()
+        self.waiting.is_none()
     }
 
     /// What is to be sent of a batch that the home delivered.
     ///
     /// What waits still counts as unsent; what was replaced does not any more.
     pub fn deliver(&mut self, batch: Vec<Delivery>, config: &Config) -> Passed {
-        let Some(closed) = &mut self.closed else {
+        let Some(waiting) = &mut self.waiting else {
             return Passed::all(batch);
         };
         let mut passed = Passed::default();
         for delivery in batch {
-            closed.deliver(delivery, config, &mut passed);
+            deliver(waiting, delivery, config, &mut passed);
         }
         passed
     }
@@ -84,68 +76,47 @@ impl Gate {
         match state {
             ClientState::Active => self.open(),
             ClientState::Inactive => {
-                self.closed.get_or_insert_default();
+                self.waiting.get_or_insert_default();
                 Vec::new()
             }
         }
     }
 
-    /// The connection is lost, and the session waits for its client: from now on nothing passes.
-    pub fn detach(&mut self) {
-        self.closed.get_or_insert_default().detached = true;
-    }
-
-    /// The client has resumed the session, and is taken for active (§5.2): what is to be sent now.
-    pub fn resume(&mut self) -> Vec<Delivery> {
-        self.open()
-    }
-
-    /// The session ends: what its client did not get, in order, to be returned as undelivered.
-    pub fn end(&mut self) -> Vec<Delivery> {
-        self.open()
+    /// Opens the gate, since the connection or the session ends: what the client did not get, in order.
+    pub fn open(&mut self) -> Vec<Delivery> {
+        let waiting = self.waiting.take().unwrap_or_default();
+        waiting.into_deliveries().collect()
     }
 
     /// What waits, in order.
     pub fn waiting(&self) -> impl Iterator<Item = &Delivery> {
-        self.closed.iter().flat_map(|closed| closed.waiting.iter())
-    }
-
-    fn open(&mut self) -> Vec<Delivery> {
-        let closed = self.closed.take().unwrap_or_default();
-        closed.waiting.into_deliveries().collect()
+        self.waiting.iter().flat_map(|waiting| waiting.iter())
     }
 }
 
-// === impl Closed ===
-
-impl Closed {
-    fn deliver(&mut self, mut delivery: Delivery, config: &Config, passed: &mut Passed) {
-        let importance = Importance::of(&delivery, config);
-        if importance == Importance::High && !self.detached {
-            self.flush(passed);
-            passed.send.push(delivery);
-            return;
-        }
+/// One delivery at a gate that is not open.
+fn deliver(waiting: &mut Queue, mut delivery: Delivery, config: &Config, passed: &mut Passed) {
+    let importance = Importance::of(&delivery, config);
+    if importance != Importance::High {
         // How long the server took is not measured for what it was told to hold.
         delivery.since = None;
-        match importance {
-            Importance::High | Importance::Low => self.waiting.push(delivery),
-            Importance::Latest(topic) => {
-                if let Some(earlier) = self.waiting.replace(topic, delivery) {
-                    passed.replaced += 1;
-                    passed.replaced_bytes += earlier.stanza.size();
-                }
+    }
+    match importance {
+        Importance::High => {
+            passed.send.extend(waiting.take());
+            passed.send.push(delivery);
+        }
+        Importance::Low => waiting.push(delivery),
+        Importance::Latest(topic) => {
+            if let Some(earlier) = waiting.replace(topic, delivery) {
+                passed.replaced += 1;
+                passed.replaced_bytes += earlier.stanza.size();
             }
         }
-        if !self.detached && !self.waiting.fits(config) {
-            passed.overflowed = true;
-            self.flush(passed);
-        }
     }
-
-    fn flush(&mut self, passed: &mut Passed) {
-        let waiting = std::mem::take(&mut self.waiting);
-        passed.send.extend(waiting.into_deliveries());
+    if !waiting.fits(config) {
+        passed.overflowed = true;
+        passed.send.extend(waiting.take());
     }
 }
 

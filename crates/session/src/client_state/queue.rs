@@ -49,6 +49,11 @@ impl Queue {
         self.deliveries.values()
     }
 
+    /// All of them, in order; it is empty then.
+    pub(super) fn take(&mut self) -> impl Iterator<Item = Delivery> {
+        std::mem::take(self).into_deliveries()
+    }
+
     /// All of them, in order.
     pub(super) fn into_deliveries(self) -> impl Iterator<Item = Delivery> {
         self.deliveries.into_values()

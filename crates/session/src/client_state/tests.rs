@@ -194,7 +194,7 @@ fn with_more_than_may_wait_all_of_it_is_sent() {
     let passed = gate.deliver(vec![delivery(COMPOSING), delivery(PAUSED)], &small);
     assert_eq!(ids(&passed.send), ["nurse", "away", "composing"]);
     assert!(passed.overflowed);
-    assert_eq!(ids(&gate.end()), ["paused"]);
+    assert_eq!(ids(&gate.open()), ["paused"]);
 
     let no_bytes = Config {
         max_bytes: 0,
@@ -219,25 +219,13 @@ fn operator_chooses_what_waits_s3_2() {
 }
 
 #[test]
-fn without_a_connection_everything_waits_and_a_resumed_client_is_active_s5_2() {
-    let mut gate = inactive();
-    deliver(&mut gate, &[AVAILABLE]);
-    gate.detach();
-    let passed = deliver(&mut gate, &[BODY, COMPOSING, GONE]);
-    assert!(passed.send.is_empty());
-    assert_eq!(passed.replaced, 1);
-    assert_eq!(ids(&gate.resume()), ["body", "composing", "gone"]);
-    assert!(gate.is_open());
-}
-
-#[test]
-fn what_waits_when_the_session_ends_is_returned() {
+fn what_waits_when_the_connection_ends_is_not_lost_and_a_resumed_client_is_active_s5_2() {
     let mut gate = inactive();
     deliver(&mut gate, &[AVAILABLE, COMPOSING]);
     let waiting: Vec<Delivery> = gate.waiting().cloned().collect();
     assert_eq!(ids(&waiting), ["available", "composing"]);
-    assert_eq!(ids(&gate.end()), ["available", "composing"]);
-    assert!(gate.end().is_empty());
+    assert_eq!(ids(&gate.open()), ["available", "composing"]);
+    assert!(gate.is_open() && gate.open().is_empty());
 }
 
 /// What happens to a gate.
@@ -246,9 +234,8 @@ enum Event {
     /// The home delivers stanzas: from whom, and what.
     Deliver(Vec<(u8, What)>),
     Indicate(ClientState),
-    /// The connection is lost, and the session resumed some time later.
+    /// The connection is lost.
     Detach,
-    Resume,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -310,7 +297,6 @@ fn event() -> impl Strategy<Value = Event> {
         1 => Just(Event::Indicate(ClientState::Active)),
         3 => Just(Event::Indicate(ClientState::Inactive)),
         1 => Just(Event::Detach),
-        1 => Just(Event::Resume),
     ]
 }
 
@@ -335,7 +321,6 @@ proptest! {
         let config = Config { max_stanzas, ..Config::default() };
         let mut gate = Gate::default();
         let (mut delivered, mut arrived) = (Vec::new(), Vec::new());
-        let mut detached = false;
         let mut replaced = 0;
         for event in events {
             match event {
@@ -346,25 +331,16 @@ proptest! {
                         .collect();
                     delivered.extend(batch.iter().cloned());
                     let passed = gate.deliver(batch, &config);
-                    prop_assert!(!detached || passed.send.is_empty());
                     replaced += passed.replaced;
                     arrived.extend(passed.send);
-                    prop_assert!(detached || gate.waiting().count() <= max_stanzas);
+                    prop_assert!(gate.waiting().count() <= max_stanzas);
                 }
-                Event::Indicate(state) if !detached => arrived.extend(gate.indicate(state)),
-                Event::Detach => {
-                    gate.detach();
-                    detached = true;
-                }
-                Event::Resume if detached => {
-                    arrived.extend(gate.resume());
-                    detached = false;
-                }
-                Event::Indicate(_) | Event::Resume => {}
+                Event::Indicate(state) => arrived.extend(gate.indicate(state)),
+                Event::Detach => arrived.extend(gate.open()),
             }
             prop_assert_eq!(arrived.len() + gate.waiting().count() + replaced, delivered.len());
         }
-        arrived.extend(gate.end());
+        arrived.extend(gate.open());
 
         let numbers: Vec<usize> = arrived.iter().map(number).collect();
         prop_assert!(numbers.is_sorted(), "{numbers:?}");
