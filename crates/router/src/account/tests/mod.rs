@@ -11,6 +11,7 @@ mod points;
 mod presence;
 mod random;
 mod roster;
+mod rows;
 mod subscription;
 mod waiting;
 mod world;
