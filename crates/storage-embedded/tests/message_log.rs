@@ -185,14 +185,86 @@ async fn an_index_that_is_gone_is_made_again_from_the_log() {
     log.confirm(&romeo(), vec![had]).await.unwrap();
     let before = archive(&log).await;
     assert!(log.segments().len() > 5);
-    log.reopen(|folder| {
-        for name in ["messages.db", "messages.db-wal", "messages.db-shm"] {
-            drop(fs::remove_file(folder.join(name)));
-        }
-    })
-    .await;
+    log.reopen(remove_index).await;
     assert_eq!(archive(&log).await, before);
     assert_eq!(log.read_owed(&romeo(), None, 10).await, Ok(Vec::new()));
+}
+
+/// Messages for somebody else, so that segments fill.
+async fn fill_for(log: &EmbeddedLog, account: &BareJid, marks: std::ops::Range<u64>) {
+    for mark in marks {
+        let mut message = message(mark, Purpose::Archive);
+        message.rows[0].account = account.clone();
+        log.append(vec![message]).await.unwrap();
+    }
+}
+
+fn remove_index(folder: &Path) {
+    for name in ["messages.db", "messages.db-wal", "messages.db-shm"] {
+        drop(fs::remove_file(folder.join(name)));
+    }
+}
+
+#[tokio::test]
+async fn an_index_that_is_made_again_knows_what_given_up_segments_said() {
+    let mut log = Lodging::open(&small_segments());
+    let juliet = BareJid::parse("juliet@capulet.example").unwrap();
+    let nurse = BareJid::parse("nurse@capulet.example").unwrap();
+    // A row that stays, and one of an account that is erased, in the first segment.
+    let waiting = add(&log, 0, Purpose::Both(Vec::new())).await;
+    fill_for(&log, &nurse, 0..1).await;
+    // The segment that says so goes, for all the rest of it is removed.
+    fill_for(&log, &juliet, 0..100).await;
+    log.erase(&nurse).await.unwrap();
+    log.open(&romeo(), 7).await.unwrap();
+    fill_for(&log, &juliet, 100..400).await;
+    let segments = log.segments();
+    assert!(segments.len() > 4);
+    let retention = Retention {
+        rows: 1,
+        ..Retention::forever(START + 2 * HOUR)
+    };
+    while log.trim(&juliet, retention, 100).await.unwrap().more {}
+    until(|| !log.segments().contains(&segments[2])).await;
+    until(|| !log.segments().contains(&segments[0])).await;
+    log.reopen(remove_index).await;
+
+    let owed = log.read_owed(&romeo(), None, 10).await.unwrap();
+    assert_eq!(ids(&owed), [waiting]);
+    assert_eq!(log.span(&nurse).await, Ok(None));
+    let fenced = log.append(vec![message(1, Purpose::Archive)]).await;
+    assert_eq!(fenced, Ok(vec![Appended::Fenced { epoch: 7 }]));
+}
+
+#[tokio::test]
+async fn an_index_that_is_made_again_has_nothing_of_an_erased_log_but_of_the_one_after_it() {
+    let mut log = Lodging::open(&small_segments());
+    let juliet = BareJid::parse("juliet@capulet.example").unwrap();
+    // One row keeps the first segment, many rows keep it from being emptied.
+    fill(&log, 0..30).await;
+    let nurse = BareJid::parse("nurse@capulet.example").unwrap();
+    fill_for(&log, &nurse, 0..5).await;
+    fill_for(&log, &juliet, 0..100).await;
+    let before = log.segments();
+    log.erase(&nurse).await.unwrap();
+    fill_for(&log, &nurse, 7..8).await;
+    fill_for(&log, &juliet, 100..200).await;
+    log.trim(
+        &juliet,
+        Retention {
+            rows: 1,
+            ..Retention::forever(START + 2 * HOUR)
+        },
+        1000,
+    )
+    .await
+    .unwrap();
+    let said = *before.last().unwrap();
+    until(|| !log.segments().contains(&said)).await;
+    assert!(log.segments().contains(&before[0]));
+    log.reopen(remove_index).await;
+    assert_eq!(log.count(&nurse, Filter::default(), 10).await, Ok(1));
+    assert_eq!(log.count(&romeo(), Filter::default(), 100).await, Ok(30));
 }
 
 #[tokio::test]

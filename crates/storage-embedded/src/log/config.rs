@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::config::Durability;
 
-/// The message log: files in `data_dir` that are only appended to, and an index of them.
+/// `[store.log]`: the message log, files in `data_dir` that are only appended to, and an index of them.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct LogConfig {

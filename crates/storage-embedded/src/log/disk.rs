@@ -61,6 +61,13 @@ pub(crate) fn file_name(number: u32) -> String {
     format!("{PREFIX}{number:010}{SUFFIX}")
 }
 
+/// Makes an empty file.
+fn make(path: &Path) -> io::Result<Arc<dyn Segment>> {
+    let mut options = File::options();
+    options.read(true).write(true).create(true).truncate(true);
+    Ok(Arc::new(options.mode(0o600).open(path)?))
+}
+
 // === impl Folder ===
 
 impl Folder {
@@ -71,12 +78,6 @@ impl Folder {
 
     fn spare_path(&self) -> PathBuf {
         self.path.join(format!("{PREFIX}{SPARE}{SUFFIX}"))
-    }
-
-    fn make(&self, path: &Path) -> io::Result<Arc<dyn Segment>> {
-        let mut options = File::options();
-        options.read(true).write(true).create(true).truncate(true);
-        Ok(Arc::new(options.mode(0o600).open(path)?))
     }
 
     fn sync(&self) -> io::Result<()> {
@@ -103,13 +104,13 @@ impl Disk for Folder {
     }
 
     fn create(&self, number: u32) -> io::Result<Arc<dyn Segment>> {
-        let file = self.make(&self.segment(number))?;
+        let file = make(&self.segment(number))?;
         self.sync()?;
         Ok(file)
     }
 
     fn spare(&self) -> io::Result<Arc<dyn Segment>> {
-        self.make(&self.spare_path())
+        make(&self.spare_path())
     }
 
     fn adopt(&self, number: u32) -> io::Result<()> {

@@ -7,6 +7,7 @@ use rookery_storage::StoreError;
 use rookery_storage::message_log::{IngressId, NewMessage, NewRow, Origin, Purpose, Row, RowId};
 
 use super::frame::Place;
+use super::index::Found;
 
 /// One record.
 #[derive(Clone, PartialEq, Message)]
@@ -101,6 +102,9 @@ pub(crate) struct OpenedBy {
 pub(crate) struct Erased {
     #[prost(string, tag = "1")]
     pub(crate) account: String,
+    /// Said again of records before this place, because the segment goes that said it first, while earlier ones stay.
+    #[prost(message, optional, tag = "2")]
+    pub(crate) before: Option<Instead>,
 }
 
 // === impl Entry ===
@@ -145,7 +149,7 @@ impl Event {
             Self::Message(message) => (&message.rows, None),
             Self::Confirmed(Confirmed { account, .. })
             | Self::Opened(OpenedBy { account, .. })
-            | Self::Erased(Erased { account }) => (&[], Some(account)),
+            | Self::Erased(Erased { account, .. }) => (&[], Some(account)),
         };
         rows.iter().map(|row| row.account.as_str()).chain(one)
     }
@@ -220,6 +224,12 @@ impl RowEntry {
             owed: row.purpose.is_owed(),
             routed: row.purpose.routed().unwrap_or_default().to_vec(),
         }
+    }
+
+    /// The row is kept for what it was found to be kept for.
+    pub(crate) fn be(&mut self, found: Found) {
+        self.archived = found.archived;
+        self.owed = found.owed;
     }
 
     /// Keeps the row for one more reason.

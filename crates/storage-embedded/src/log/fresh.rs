@@ -48,7 +48,7 @@ impl Fresh {
                 Event::Opened(opened) if opened.account == account => {
                     fresh.epoch = Some(opened.epoch);
                 }
-                Event::Erased(erased) if erased.account == account => {
+                Event::Erased(erased) if erased.account == account && erased.before.is_none() => {
                     fresh = Self {
                         erased: true,
                         ..Self::default()

@@ -96,8 +96,9 @@ impl Homes {
     }
 
     /// Where a row lies that something keeps.
-    pub(crate) fn find(&self, account: &BareJid, id: RowId) -> Result<Option<Found>, StoreError> {
-        let found = self.look(account, |view| view.by_id(id))?;
+    pub(crate) fn find(&self, account: &str, id: RowId) -> Result<Option<Found>, StoreError> {
+        let found = view::look(&self.connection, &self.tail, account, |view| view.by_id(id));
+        let found = found.map_err(failure::of_sqlite)?;
         Ok(found.filter(|found| found.archived || found.owed))
     }
 

@@ -1,17 +1,19 @@
 //! The indexer: follows the log with the index, and clears up what nothing needs.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use rookery_storage::StoreError;
 use rusqlite::Connection;
+use tokio::sync::oneshot::error::TryRecvError;
 use tokio::time::Instant;
 
 use super::entrance::Entrance;
 use super::failure;
 use super::index::{self, Applier};
-use super::journal::Segments;
-use super::moves;
+use super::journal::{Position, Segments};
+use super::moves::{self, Answer};
 use super::tail::{Load, Tail};
 use crate::lock::StoreLock;
 
@@ -27,7 +29,17 @@ pub(crate) struct Indexer {
     pub(crate) entrance: Arc<Entrance>,
     /// How often it clears up.
     pub(crate) clearing: Duration,
+    pub(crate) clearance: Clearance,
     pub(crate) lock: StoreLock,
+}
+
+/// How far clearing up has come.
+#[derive(Debug, Default)]
+pub(crate) struct Clearance {
+    /// From where on the segment is read whose survivors are being moved.
+    emptying: Option<Position>,
+    /// What segments said of whole logs that are about to go, and is said again.
+    keeping: HashMap<u32, Vec<Answer>>,
 }
 
 /// Says that nothing is indexed any more, however the thread ends.
@@ -101,23 +113,75 @@ impl Indexer {
     }
 
     /// Gives up the segments that nothing refers to, and has one emptied that little refers to.
-    fn give_up_segments(&self) -> Result<(), StoreError> {
+    fn give_up_segments(&mut self) -> Result<(), StoreError> {
         let position = index::position(&self.connection).map_err(failure::of_sqlite)?;
         let Some(end) = position.map(|position| position.place.segment) else {
             return Ok(());
         };
         let list = self.segments.list().map_err(failure::of_io)?;
         let before = list.into_iter().take_while(|number| *number < end);
-        let spare = index::spare(&self.connection, before).map_err(failure::of_sqlite)?;
-        if !spare.empty.is_empty() {
-            self.remove(spare.empty)?;
+        let before: Vec<u32> = before.collect();
+        let spare = index::spare(&self.connection, before.iter().copied());
+        let spare = spare.map_err(failure::of_sqlite)?;
+        let mut left = before.iter().filter(|number| !spare.empty.contains(number));
+        let oldest = left.next().copied().unwrap_or(end);
+        let mut gone = Vec::new();
+        for number in spare.empty {
+            if self.is_said_again(number, oldest)? {
+                gone.push(number);
+            }
         }
-        spare.sparse.map_or(Ok(()), |number| {
-            moves::submit(&self.connection, &self.segments, &self.entrance, number)
-        })
+        if !gone.is_empty() {
+            self.remove(gone)?;
+        }
+        self.empty(spare.sparse)
     }
 
-    fn remove(&self, segments: Vec<u32>) -> Result<(), StoreError> {
+    /// Whether what a segment says of whole logs is durable elsewhere.
+    fn is_said_again(&mut self, number: u32, oldest: u32) -> Result<bool, StoreError> {
+        let keeping = &mut self.clearance.keeping;
+        let Some(answers) = keeping.get_mut(&number) else {
+            let Some(answers) = moves::keep(&self.segments, &self.entrance, number, oldest)? else {
+                return Ok(false);
+            };
+            let none = answers.is_empty();
+            keeping.insert(number, answers);
+            return Ok(none);
+        };
+        let mut failed = false;
+        answers.retain_mut(|answer| match answer.try_recv() {
+            Ok(Ok(())) => false,
+            Err(TryRecvError::Empty) => true,
+            _ => {
+                failed = true;
+                false
+            }
+        });
+        let done = answers.is_empty();
+        if failed {
+            keeping.remove(&number);
+        }
+        Ok(done && !failed)
+    }
+
+    /// Has the survivors of a segment moved, some at each step.
+    fn empty(&mut self, sparse: Option<u32>) -> Result<(), StoreError> {
+        let from = match (self.clearance.emptying.take(), sparse) {
+            (Some(from), _) => Some(from),
+            (None, Some(number)) => self.segments.beginning(number).map_err(failure::of_io)?,
+            (None, None) => None,
+        };
+        let Some(from) = from else { return Ok(()) };
+        let rest = moves::submit(&self.connection, &self.segments, &self.entrance, from)?;
+        self.clearance.emptying = rest;
+        if rest.is_none() {
+            // So that the segment is not emptied again, but found empty.
+            self.tail.ask(None, Box::new(|_| ()))?;
+        }
+        Ok(())
+    }
+
+    fn remove(&mut self, segments: Vec<u32>) -> Result<(), StoreError> {
         // What the index has in place of the segments must survive before they go.
         if !index::checkpoint(&self.connection).map_err(failure::of_sqlite)? {
             return Ok(());
@@ -125,6 +189,7 @@ impl Indexer {
         for number in segments {
             self.segments.remove(number).map_err(failure::of_io)?;
             index::forget_segment(&self.connection, number).map_err(failure::of_sqlite)?;
+            self.clearance.keeping.remove(&number);
         }
         Ok(())
     }

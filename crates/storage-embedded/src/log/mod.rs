@@ -1,7 +1,7 @@
 //! The message log: one file after the other that is only appended to, and an index that follows.
 //!
-//! * `entrance.rs` is the bounded way to the writer; `writer.rs` makes one group of whatever waits, has it written and
-//!   synced, and answers; `homes.rs` and `salts.rs` are what it decides and mints ids with;
+//! * `entrance.rs` is the bounded way to the writer; `writer.rs` makes one group (`group.rs`) of whatever waits, has it
+//!   written and synced, and answers; `homes.rs` and `salts.rs` are what it decides and mints ids with;
 //! * `journal.rs` is the sequence of records, `frame.rs` how one lies in a segment, `entry.rs` what it says,
 //!   `disk.rs` the files, `preparer.rs` has the next one ready;
 //! * `tail.rs` is what the index does not contain yet; `indexer.rs` puts it there (`index`), clears up, and has
@@ -17,6 +17,7 @@ mod entry;
 mod failure;
 mod frame;
 mod fresh;
+mod group;
 mod homes;
 mod index;
 mod indexer;
@@ -37,6 +38,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use parking_lot::Mutex;
+use rookery_stanza::BareJid;
 use rookery_storage::StoreError;
 use rookery_telemetry::Registry;
 use rusqlite::Connection;
@@ -52,14 +54,15 @@ use crate::readers::{self, Read, Reader};
 use crate::store::Thread;
 use disk::Folder;
 use entrance::Entrance;
+use group::{Caller, Job};
 use homes::Homes;
-use indexer::Indexer;
+use indexer::{Clearance, Indexer};
 use journal::Segments;
 use metrics::Metrics;
 use preparer::Preparer;
 use salts::Salts;
 use tail::Tail;
-use writer::{Caller, Health, Job, Writer};
+use writer::{Health, Writer};
 
 /// The name of the index in the log's folder; the segments lie beside it.
 const INDEX: &str = "messages.db";
@@ -124,6 +127,7 @@ impl EmbeddedLog {
             segments: Arc::clone(&segments),
             entrance: Arc::clone(&entrance),
             clearing: config.clearing,
+            clearance: Clearance::default(),
             lock,
         };
         let workers = vec![
@@ -160,14 +164,16 @@ impl EmbeddedLog {
         }
     }
 
-    /// Has the writer do something that takes this many bytes, and waits for the answer.
+    /// Has the writer do something for this account that takes so many bytes, and waits for the answer.
     async fn write<T>(
         &self,
+        account: &BareJid,
         bytes: usize,
         job: impl FnOnce(Caller<T>) -> Job,
     ) -> Result<T, StoreError> {
         let (caller, answer) = oneshot::channel();
-        self.entrance.enter(job(caller), bytes).await?;
+        let account = account.as_str();
+        self.entrance.enter(job(caller), account, bytes).await?;
         answer.await.unwrap_or_else(|_| Err(Refused::Closed.into()))
     }
 

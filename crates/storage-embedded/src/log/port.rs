@@ -10,10 +10,12 @@ use rookery_storage::message_log::{
     Appended, Filter, Header, MessageLog, NewMessage, Opened, Origin, PageQuery, Paged, Retention,
     Row, RowId, Span, Tail, Trimmed,
 };
+use tokio::sync::oneshot;
 
+use super::group::Job;
 use super::reading::{self, ReadError, Reading};
-use super::writer::Job;
 use super::{EmbeddedLog, index};
+use crate::queue::Refused;
 
 /// What a message takes in the queue beside its payload, roughly.
 const OVERHEAD: usize = 256;
@@ -36,9 +38,8 @@ impl EmbeddedLog {
 #[async_trait]
 impl MessageLog for EmbeddedLog {
     async fn open(&self, account: &BareJid, epoch: u64) -> Result<Opened, StoreError> {
-        let account = account.clone();
-        self.write(OVERHEAD, |caller| Job::Open {
-            account,
+        self.write(account, OVERHEAD, |caller| Job::Open {
+            account: account.clone(),
             epoch,
             caller,
         })
@@ -53,18 +54,25 @@ impl MessageLog for EmbeddedLog {
         let sizes = messages
             .iter()
             .map(|message| message.payload.len() + OVERHEAD);
-        self.write(sizes.sum(), |caller| Job::Append { messages, caller })
+        let bytes = sizes.sum();
+        let first = messages.iter().flat_map(|message| &message.rows).next();
+        let Some(account) = first.map(|row| row.account.clone()) else {
+            return Ok(Vec::new());
+        };
+        self.write(&account, bytes, |caller| Job::Append { messages, caller })
             .await
     }
 
     async fn confirm(&self, account: &BareJid, rows: Vec<RowId>) -> Result<(), StoreError> {
-        let account = account.clone();
-        self.write(OVERHEAD, |caller| Job::Confirm {
-            account,
+        let (caller, answer) = oneshot::channel();
+        let count = rows.len();
+        let job = Job::Confirm {
+            account: account.clone(),
             rows,
             caller,
-        })
-        .await
+        };
+        self.entrance.enter_confirmation(job, count).await?;
+        answer.await.unwrap_or_else(|_| Err(Refused::Closed.into()))
     }
 
     async fn read_owed(
@@ -148,9 +156,8 @@ impl MessageLog for EmbeddedLog {
         row: RowId,
         payload: Bytes,
     ) -> Result<bool, StoreError> {
-        let account = account.clone();
-        self.write(payload.len() + OVERHEAD, |caller| Job::Replace {
-            account,
+        self.write(account, payload.len() + OVERHEAD, |caller| Job::Replace {
+            account: account.clone(),
             row,
             payload,
             caller,
@@ -188,8 +195,10 @@ impl MessageLog for EmbeddedLog {
     }
 
     async fn erase(&self, account: &BareJid) -> Result<(), StoreError> {
-        let account = account.clone();
-        self.write(OVERHEAD, |caller| Job::Erase { account, caller })
-            .await
+        self.write(account, OVERHEAD, |caller| Job::Erase {
+            account: account.clone(),
+            caller,
+        })
+        .await
     }
 }

@@ -44,6 +44,7 @@ pub(crate) fn recover(
     // What is read may not be durable yet, and what follows is built on it.
     segments.settle(from)?;
     let mut applier = Applier::default();
+    applier.rebuilding = index::position(connection)?.is_none();
     let mut changes = Vec::new();
     let mut replayed = 0;
     let mut records = segments.records(from);
@@ -61,6 +62,8 @@ pub(crate) fn recover(
     }
     let end = records.position();
     applier.apply(connection, &changes, end)?;
+    applier.rebuilding = false;
+    applier.apply(connection, &[], end)?;
     if replayed > 0 {
         tracing::info!(
             records = replayed,

@@ -8,12 +8,13 @@ use parking_lot::Mutex;
 use rookery_stanza::BareJid;
 use rookery_storage::StoreError;
 use rookery_storage::message_log::{Appended, IngressId, NewMessage, NewRow, Opened, RowId};
-use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use super::entrance::Ticket;
 use super::entry::{Confirmed, Entry, Erased, Event, MessageEntry, OpenedBy, RowEntry};
 use super::failure;
+use super::frame::Place;
+use super::group::{Answer, Group, Job};
 use super::homes::Homes;
 use super::index::Change;
 use super::journal::{Journal, JournalError, Segments};
@@ -27,62 +28,9 @@ use crate::queue::{Jobs, Next};
 /// How often a disk that failed is tried again when nobody appends anything.
 const PROBE: Duration = Duration::from_secs(1);
 
-/// A caller that waits for an answer.
-pub(crate) type Caller<T> = oneshot::Sender<Result<T, StoreError>>;
-
-/// Something for the writer to do.
-pub(crate) enum Job {
-    Append {
-        messages: Vec<NewMessage>,
-        caller: Caller<Vec<Appended>>,
-    },
-    Confirm {
-        account: BareJid,
-        rows: Vec<RowId>,
-        caller: Caller<()>,
-    },
-    Open {
-        account: BareJid,
-        epoch: u64,
-        caller: Caller<Opened>,
-    },
-    Replace {
-        account: BareJid,
-        row: RowId,
-        payload: Bytes,
-        caller: Caller<bool>,
-    },
-    Erase {
-        account: BareJid,
-        caller: Caller<()>,
-    },
-    /// Appends a record again, in the place of an earlier one.
-    Move(MessageEntry),
-}
-
-/// Whom to tell what, once the group is durable.
-enum Answer {
-    Appended(Caller<Vec<Appended>>, Vec<Appended>),
-    Opened(Caller<Opened>, Opened),
-    Replaced(Caller<bool>, bool),
-    Done(Caller<()>),
-}
-
 /// What the last write has shown.
 #[derive(Debug, Default)]
 pub(crate) struct Health(Mutex<Option<StoreError>>);
-
-/// What goes to the disk at once.
-#[derive(Default)]
-struct Group {
-    changes: Vec<Change>,
-    answers: Vec<Answer>,
-    /// The room that its jobs take, given back when it is written.
-    room: Vec<Ticket>,
-    /// Whether somebody waits for a sync.
-    durable: bool,
-    rows: u64,
-}
 
 /// Says that nothing more comes for the index, however the thread ends.
 struct Ending(Arc<Tail>);
@@ -103,18 +51,6 @@ pub(crate) struct Writer {
     pub(crate) metrics: Metrics,
     pub(crate) salts: Salts,
     pub(crate) buffer: Vec<u8>,
-}
-
-// === impl Job ===
-
-impl Job {
-    /// Whether it depends on what is in the index, so that it has a group for itself.
-    fn is_solitary(&self) -> bool {
-        matches!(
-            self,
-            Self::Open { .. } | Self::Replace { .. } | Self::Erase { .. }
-        )
-    }
 }
 
 // === impl Health ===
@@ -198,9 +134,18 @@ impl Writer {
                 group.finish(staged, caller, |caller, ()| Answer::Done(caller));
             }
             Job::Move(message) => {
-                if let Err(error) = self.stage(group, Event::Message(message)) {
+                if group.concerns(&message) {
+                    let room = std::mem::take(&mut group.room);
+                    self.commit(std::mem::take(group));
+                    group.room = room;
+                }
+                if let Err(error) = self.relocate(group, message) {
                     tracing::warn!(%error, "a message could not be moved");
                 }
+            }
+            Job::Keep { event, caller } => {
+                let kept = self.keep(group, event);
+                group.finish(kept, caller, |caller, ()| Answer::Done(caller));
             }
             Job::Open {
                 account,
@@ -321,7 +266,7 @@ impl Writer {
         row: RowId,
         payload: Bytes,
     ) -> Result<bool, StoreError> {
-        let Some(found) = self.homes.find(account, row)? else {
+        let Some(found) = self.homes.find(account.as_str(), row)? else {
             return Ok(false);
         };
         let record = self
@@ -331,16 +276,59 @@ impl Writer {
         let Event::Message(message) = Entry::read(record)? else {
             return Err(failure::of_journal(JournalError::Damaged(found.place)));
         };
-        let message = message.replaced(row, account.as_str(), payload, found.place);
+        let mut message = message.replaced(row, account.as_str(), payload, found.place);
+        for row in &mut message.rows {
+            row.be(found);
+        }
         self.stage(group, Event::Message(message))?;
         group.durable = true;
         Ok(true)
     }
 
+    /// Moves those rows of a message that are still where it was read.
+    fn relocate(&mut self, group: &mut Group, mut message: MessageEntry) -> Result<(), StoreError> {
+        let from = message.instead.map(Place::from);
+        let mut rows = Vec::new();
+        for mut row in message.rows {
+            let found = self.homes.find(&row.account, row.id())?;
+            if let Some(found) = found.filter(|found| Some(found.place) == from) {
+                row.be(found);
+                rows.push(row);
+            }
+        }
+        message.rows = rows;
+        if message.rows.is_empty() {
+            return Ok(());
+        }
+        self.stage(group, Event::Message(message))
+    }
+
+    /// Says again who the home of a log is, as of now, or that it was erased.
+    fn keep(&mut self, group: &mut Group, event: Event) -> Result<(), StoreError> {
+        group.durable = true;
+        let Event::Opened(OpenedBy { account, .. }) = event else {
+            return self.stage(group, event);
+        };
+        let Ok(of) = BareJid::parse(&account) else {
+            return Ok(());
+        };
+        let epoch = self.homes.get(&of, 0)?.epoch;
+        if epoch == 0 {
+            return Ok(());
+        }
+        self.stage(group, Event::Opened(OpenedBy { account, epoch }))
+    }
+
     fn erase(&mut self, group: &mut Group, account: &BareJid) -> Result<(), StoreError> {
         self.homes.forget(account);
         let account = account.as_str().to_owned();
-        self.stage(group, Event::Erased(Erased { account }))?;
+        self.stage(
+            group,
+            Event::Erased(Erased {
+                account,
+                before: None,
+            }),
+        )?;
         group.durable = true;
         Ok(())
     }
@@ -412,55 +400,4 @@ impl Drop for Ending {
     fn drop(&mut self) {
         self.0.close();
     }
-}
-
-// === impl Group ===
-
-impl Group {
-    /// The row by which this arrived in the account's log with this group.
-    fn arrived(&self, account: &str, ingress: IngressId) -> Option<RowId> {
-        let changes = self
-            .changes
-            .iter()
-            .filter_map(|change| match &change.event {
-                Event::Message(message) => Some(message),
-                _ => None,
-            });
-        let same = |message: &&MessageEntry| {
-            (message.session, message.count) == (ingress.session, ingress.count)
-        };
-        let mut rows = changes.filter(same).flat_map(|message| &message.rows);
-        rows.find(|row| row.account == account).map(RowEntry::id)
-    }
-
-    /// Answers a job that has failed, or keeps its answer until the group is written.
-    fn finish<T, U>(
-        &mut self,
-        result: Result<U, StoreError>,
-        caller: Caller<T>,
-        answer_with: impl FnOnce(Caller<T>, U) -> Answer,
-    ) {
-        match result {
-            Ok(value) => self.answers.push(answer_with(caller, value)),
-            Err(error) => answer(caller, Err(error)),
-        }
-    }
-}
-
-// === impl Answer ===
-
-impl Answer {
-    fn give(self, result: Result<(), StoreError>) {
-        match self {
-            Self::Appended(caller, appended) => answer(caller, result.map(|()| appended)),
-            Self::Opened(caller, opened) => answer(caller, result.map(|()| opened)),
-            Self::Replaced(caller, replaced) => answer(caller, result.map(|()| replaced)),
-            Self::Done(caller) => answer(caller, result),
-        }
-    }
-}
-
-fn answer<T>(caller: Caller<T>, result: Result<T, StoreError>) {
-    // A caller that is gone wants no answer.
-    drop(caller.send(result));
 }

@@ -54,7 +54,8 @@ pub struct Tail {
 /// The logs of all accounts.
 ///
 /// A log comes into being with its first row, or when it is opened; whether there is such an account is not its affair.
-/// Appends of one caller take effect in the order in which their futures are first polled, and what was appended is
+/// Appends whose first rows are for the same account take effect in the order in which their futures are first polled; an
+/// account for which very much is appended at once waits for itself, and others do not wait for it. What was appended is
 /// seen by every read that begins after the answer.
 #[async_trait]
 pub trait MessageLog: Send + Sync + fmt::Debug {

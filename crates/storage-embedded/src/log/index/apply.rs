@@ -25,11 +25,15 @@ pub(crate) struct Change {
 #[derive(Debug, Default)]
 pub(crate) struct Applier {
     numbers: HashMap<String, i64>,
+    /// Whether the index is being made again. Until that is done it notes no position, so that an interrupted attempt
+    /// begins from the start.
+    pub(crate) rebuilding: bool,
 }
 
 /// Changes on their way: what happened to a row before it was ever written is done in memory.
 #[derive(Debug, Default)]
 struct Batch {
+    rebuilding: bool,
     rows: Vec<NewRow>,
     /// The rows' places in the list above.
     fresh: HashMap<(i64, u64), usize>,
@@ -53,12 +57,11 @@ struct NewRow {
     owed: bool,
 }
 
+/// A row whose record was written again.
 #[derive(Debug)]
 struct Moved {
-    account: i64,
-    id: RowId,
     from: Place,
-    to: Place,
+    row: NewRow,
 }
 
 // === impl Applier ===
@@ -75,7 +78,9 @@ impl Applier {
         let result = self.batch(&transaction, changes);
         let done = result.and_then(|batch| {
             batch.write(&transaction)?;
-            note(&transaction, position)?;
+            if !self.rebuilding {
+                note(&transaction, position)?;
+            }
             transaction.commit()
         });
         if done.is_err() || self.numbers.len() > NUMBERS {
@@ -90,7 +95,10 @@ impl Applier {
         connection: &Connection,
         changes: &[Arc<Change>],
     ) -> rusqlite::Result<Batch> {
-        let mut batch = Batch::default();
+        let mut batch = Batch {
+            rebuilding: self.rebuilding,
+            ..Batch::default()
+        };
         for change in changes {
             let Change { place, event } = &**change;
             match event {
@@ -108,6 +116,10 @@ impl Applier {
                     let Some(number) = self.known(connection, &erased.account)? else {
                         continue;
                     };
+                    if let Some(before) = erased.before {
+                        batch.give_up(connection, number, before.into())?;
+                        continue;
+                    }
                     let sql = "UPDATE accounts SET host = NULL, local = NULL WHERE number = ?1";
                     connection.prepare_cached(sql)?.execute([number])?;
                     self.numbers.remove(&erased.account);
@@ -129,10 +141,8 @@ impl Applier {
             match message.instead {
                 None => batch.add(NewRow::of(account, place, message, row)),
                 Some(from) => batch.relocate(Moved {
-                    account,
-                    id: row.id(),
                     from: from.into(),
-                    to: place,
+                    row: NewRow::of(account, place, message, row),
                 }),
             }
         }
@@ -206,8 +216,8 @@ impl Batch {
     }
 
     fn relocate(&mut self, moved: Moved) {
-        match self.fresh(moved.account, moved.id) {
-            Some(row) if row.place == moved.from => row.place = moved.to,
+        match self.fresh(moved.row.account, moved.row.id) {
+            Some(row) if row.place == moved.from => row.place = moved.row.place,
             Some(_) => {}
             None => self.moved.push(moved),
         }
@@ -261,22 +271,48 @@ impl Batch {
         Ok(())
     }
 
+    /// Takes from rows of a log that was erased what keeps them: they come up when the index is made again.
+    fn give_up(
+        &mut self,
+        connection: &Connection,
+        account: i64,
+        before: Place,
+    ) -> rusqlite::Result<()> {
+        let gone = |row: &&mut NewRow| row.account == account && row.place < before;
+        for row in self.rows.iter_mut().filter(gone) {
+            (row.archived, row.owed) = (false, false);
+        }
+        let sql = "UPDATE rows SET archived = 0, owed = 0
+            WHERE account = ?1 AND (segment, offset) < (?2, ?3)";
+        let mut statement = connection.prepare_cached(sql)?;
+        statement.execute((account, before.segment, before.offset))?;
+        Ok(())
+    }
+
+    /// Has a row refer to where its record was written again. An index that is made again may know the row by that alone;
+    /// otherwise retention has removed it meanwhile.
     fn update(&mut self, connection: &Connection, moved: &Moved) -> rusqlite::Result<()> {
+        let Moved { from, row } = moved;
         let sql = "UPDATE rows SET segment = ?1, offset = ?2
             WHERE account = ?3 AND ord = ?4 AND salt = ?5 AND segment = ?6 AND offset = ?7";
         let done = connection.prepare_cached(sql)?.execute(params![
-            moved.to.segment,
-            moved.to.offset,
-            moved.account,
-            signed(moved.id.order()),
-            moved.id.salt().cast_signed(),
-            moved.from.segment,
-            moved.from.offset,
+            row.place.segment,
+            row.place.offset,
+            row.account,
+            signed(row.id.order()),
+            row.id.salt().cast_signed(),
+            from.segment,
+            from.offset,
         ])?;
-        if done == 1 {
-            self.refer(moved.from.segment, 0, -1);
-            self.refer(moved.to.segment, 1, 1);
+        if done == 0 {
+            return if self.rebuilding {
+                self.insert(connection, row)
+            } else {
+                Ok(())
+            };
         }
+        self.refer(from.segment, 0, -1);
+        self.refer(row.place.segment, 1, 1);
         Ok(())
     }
 }
