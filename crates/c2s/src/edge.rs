@@ -36,7 +36,7 @@ pub(crate) struct Edge {
     pub(crate) rates: Rates,
     pub(crate) service: Arc<ClientService>,
     /// What sessions share.
-    pub(crate) sessions: Arc<rookery_session::Shared>,
+    pub(crate) sessions: Arc<rookery_session::Surroundings>,
     pub(crate) session_metrics: Arc<rookery_session::Metrics>,
     pub(crate) stream: Arc<rookery_stream::Config>,
     /// What the listener without TLS asks for.

@@ -133,7 +133,7 @@ pub fn listen(config: Config, services: Services) -> Result<Listening, ListenErr
     metrics
         .capacity
         .set(i64::try_from(config.limits.connections).unwrap_or(i64::MAX));
-    let sessions = rookery_session::Shared::new(
+    let sessions = rookery_session::Surroundings::new(
         Arc::clone(&services.homes),
         config.session,
         services.clock.clone(),

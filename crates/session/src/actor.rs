@@ -20,8 +20,8 @@ use crate::link::{
 use crate::managed::Managed;
 use crate::metrics::Limiter;
 use crate::port::Port;
-use crate::shared::Shared;
 use crate::state::Session;
+use crate::surroundings::Surroundings;
 
 /// How many messages may wait in a session's mailbox.
 const MAILBOX: usize = 4096;
@@ -38,7 +38,7 @@ const RETRY: Duration = Duration::from_millis(20);
 /// connection (`detached.rs`).
 pub struct SessionActor {
     pub(crate) session: Session,
-    pub(crate) shared: Arc<Shared>,
+    pub(crate) shared: Arc<Surroundings>,
     pub(crate) budget: Arc<Budget>,
     /// Which of its connections it has, or had last.
     pub(crate) link: Link,
@@ -88,7 +88,7 @@ impl SessionActor {
         wanted: Wanted,
         connection: Recipient<ToConnection>,
         budget: Arc<Budget>,
-        shared: Arc<Shared>,
+        shared: Arc<Surroundings>,
     ) -> Addr<Self> {
         Self::create(|ctx| {
             let mut actor = Self {

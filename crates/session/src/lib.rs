@@ -18,9 +18,9 @@ mod managed;
 mod metrics;
 mod port;
 mod resumable_streams;
-mod shared;
 mod state;
 pub mod stream_management;
+mod surroundings;
 
 pub use actor::SessionActor;
 pub use config::{Config, ConfigError};
@@ -31,5 +31,5 @@ pub use link::{
 pub use metrics::{Direction, Limiter, Metrics};
 pub use port::Port;
 pub use resumable_streams::ResumableStreams;
-pub use shared::Shared;
 pub use state::{Outbound, Session};
+pub use surroundings::Surroundings;

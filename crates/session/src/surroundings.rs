@@ -14,7 +14,7 @@ use crate::resumable_streams::ResumableStreams;
 use crate::stream_management;
 
 /// What all sessions of a node share. There is one of it.
-pub struct Shared {
+pub struct Surroundings {
     /// Where sessions are bound.
     pub homes: Arc<dyn Homes>,
     /// The settings.
@@ -31,9 +31,9 @@ pub struct Shared {
     pub resumable: Arc<ResumableStreams>,
 }
 
-// === impl Shared ===
+// === impl Surroundings ===
 
-impl Shared {
+impl Surroundings {
     /// For sessions that are bound at these homes.
     pub fn new(
         homes: Arc<dyn Homes>,
@@ -54,9 +54,9 @@ impl Shared {
     }
 }
 
-impl fmt::Debug for Shared {
+impl fmt::Debug for Surroundings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Shared")
+        f.debug_struct("Surroundings")
             .field("config", &self.config)
             .finish_non_exhaustive()
     }
