@@ -122,11 +122,13 @@ fn components_are_named_and_have_secrets() {
     let component = |lines: &str| problems(&format!("[[component]]\n{lines}\n"));
     assert_eq!(
         component("secret = \"correct horse\""),
-        ["component.0.name: is missing; every [[component]] has a name, the domain that it serves"]
+        [
+            "rookery.toml:1: component.name: is missing; every [[component]] has a name, the domain that it serves"
+        ]
     );
     assert_eq!(
         component("name = \"localhost\"\nsecret = \"correct horse\""),
-        ["rookery.toml:2: component.0.name: localhost is served by [[host]] already"]
+        ["rookery.toml:2: component.name: localhost is served by [[host]] already"]
     );
     assert_eq!(
         component(
@@ -134,17 +136,19 @@ fn components_are_named_and_have_secrets() {
              [[component]]\nname = \"A.example\"\nsecret = \"short\""
         ),
         [
-            "rookery.toml:5: component.1.name: a.example is served by another [[component]] already",
-            "rookery.toml:6: component.1.secret: must have at least 8 characters"
+            "rookery.toml:5: component.name: a.example is served by another [[component]] already",
+            "rookery.toml:6: component.secret: must have at least 8 characters"
         ]
     );
     assert_eq!(
         component("name = \"a.example\""),
-        ["component.0.secret: is missing; set it, or secret_file to a file that holds it"]
+        [
+            "rookery.toml:1: component.secret: is missing; set it, or secret_file to a file that holds it"
+        ]
     );
     assert_eq!(
         component("name = \"a.example\"\nsecret = \"correct horse\"\nsecret_file = \"x\""),
-        ["rookery.toml:3: component.0.secret: is of no use beside secret_file; set one"]
+        ["rookery.toml:3: component.secret: is of no use beside secret_file; set one"]
     );
 }
 
