@@ -48,6 +48,9 @@ impl ClientService {
             let name = host.name().to_owned();
             (name, Announced::by(&features, host))
         });
+        let announced: HashMap<_, _> = announced.collect();
+        let mut binding = announced.values().flat_map(|announced| &announced.binding);
+        let states = binding.any(|feature| feature.namespace() == ns::CLIENT_STATE);
         // Those that are installed, or built in.
         let specs = features.specs().iter();
         let announces = |namespace| {
@@ -56,13 +59,14 @@ impl ClientService {
         };
         let mut inline = vec![ns::STREAM_MANAGEMENT];
         inline.extend(announces(ns::CARBONS).then_some(ns::CARBONS));
+        inline.extend(states.then_some(ns::CLIENT_STATE));
         Self {
-            announced: announced.collect(),
-            inline,
             hosts,
             features,
             default_host,
             authenticator,
+            announced,
+            inline,
         }
     }
 }

@@ -148,7 +148,6 @@ const AUTHENTICATION: Spec = Spec {
     ..Spec::EMPTY
 };
 
-const PASSWORDS: Spec = Spec {
 const SASL2: Spec = Spec {
     name: "sasl2",
     source: "crates/stream/src/sasl2.rs",
@@ -193,6 +192,7 @@ const TOKENS: Spec = Spec {
     ..Spec::EMPTY
 };
 
+const PASSWORDS: Spec = Spec {
     name: "passwords",
     source: "crates/auth",
     standards: &[Standard {

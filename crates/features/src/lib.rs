@@ -9,6 +9,7 @@ pub mod blocking;
 pub mod caps;
 pub mod carbons;
 pub mod client_access;
+pub mod client_state;
 pub mod contact_addresses;
 pub mod declared;
 pub mod disco;
@@ -180,6 +181,7 @@ pub fn catalog(config: &Config, parts: &Parts) -> Vec<Box<dyn Feature>> {
         Box::new(session_request::SessionRequest),
         Box::new(instant_messaging::InstantMessaging),
         Box::new(carbons::Carbons),
+        Box::new(client_state::ClientStateIndication),
         Box::new(reports.clone()),
         Box::new(blocking::Blocking::new(
             &config.blocking,
@@ -207,9 +209,9 @@ pub fn catalog(config: &Config, parts: &Parts) -> Vec<Box<dyn Feature>> {
         Box::new(vcard_avatar::VCardAvatar),
         Box::new(last_activity::LastActivity::new(parts.clock.clone())),
         Box::new(registration::Registration::new(&config.registration, parts)),
+        Box::new(client_access::ClientAccess::new(parts)),
         Box::new(extended_addressing::ExtendedAddressing::new(
             &config.extended_addressing,
-        Box::new(client_access::ClientAccess::new(parts)),
             parts,
         )),
         Box::new(user_search::UserSearch::new(&config.user_search, parts)),
