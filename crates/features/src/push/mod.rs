@@ -214,7 +214,9 @@ impl IqHandler for DisableHandler {
     fn handle(&self, Disable { jid, node }: Disable, context: IqContext<'_>) -> Answer {
         let mut services = enabled(context.account.kept);
         let gone = services.of(&jid, node.as_deref());
-        gone.iter().for_each(|target| services.disable(target));
+        for target in &gone {
+            services.disable(target);
+        }
         let writes = gone.iter().map(Target::disable).collect();
         change(&self.records, context, writes, services)
     }

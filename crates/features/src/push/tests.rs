@@ -40,10 +40,6 @@ fn called(scene: &Scene, number: u64) -> Vec<String> {
     sent(scene).into_iter().map(node).collect()
 }
 
-fn refusal(condition: Condition) -> Option<Result<Option<Element>, Condition>> {
-    Some(Err(condition))
-}
-
 fn told(scene: &Scene, payload: &str) -> Option<Result<Option<Element>, Condition>> {
     let got = scene.tell_own_account(payload);
     got.map(|answer| answer.map_err(|error| error.condition))
@@ -144,17 +140,20 @@ fn a_service_has_several_nodes_and_loses_one_or_all_by_s6() {
 fn requests_that_cannot_be_served_have_their_errors() {
     let scene = Scene::new();
     let enable = "<enable xmlns='urn:xmpp:push:0'/>";
-    assert_eq!(told(&scene, enable), refusal(Condition::BadRequest));
+    assert_eq!(told(&scene, enable), Some(Err(Condition::BadRequest)));
     let malformed = ENABLE.replace("push.example.net", "@");
-    assert_eq!(told(&scene, &malformed), refusal(Condition::JidMalformed));
+    assert_eq!(told(&scene, &malformed), Some(Err(Condition::JidMalformed)));
     let form = ENABLE.replace("/>", "><x xmlns='jabber:x:data' type='submit'/></enable>");
-    assert_eq!(told(&scene, &form), refusal(Condition::BadRequest));
+    assert_eq!(told(&scene, &form), Some(Err(Condition::BadRequest)));
     let long = ENABLE.replace("n1", &"n".repeat(5000));
-    assert_eq!(told(&scene, &long), refusal(Condition::NotAcceptable));
+    assert_eq!(told(&scene, &long), Some(Err(Condition::NotAcceptable)));
     for node in 0..16 {
         told(&scene, &ENABLE.replace("n1", &node.to_string()));
     }
-    assert_eq!(told(&scene, ENABLE), refusal(Condition::ResourceConstraint));
+    assert_eq!(
+        told(&scene, ENABLE),
+        Some(Err(Condition::ResourceConstraint))
+    );
     assert_eq!(scene.tell_account(ENABLE, Relation::Stranger), None);
 }
 

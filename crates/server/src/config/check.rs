@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use rookery_stanza::BareJid;
 use rookery_stream::StartTls;
 
-use super::sections::{Config, Contact, Host};
+use super::sections::{Component, Config, Contact, Host};
 
 /// A secret that is shorter is soon guessed.
 pub const SHORTEST_SECRET: usize = 8;
@@ -114,18 +114,13 @@ impl Findings {
         let mut names: BTreeMap<String, &str> = hosts.map(|name| (name, "[[host]]")).collect();
         for (index, component) in config.component.iter().enumerate() {
             let at = |key: &str| format!("component.{index}.{key}");
-            if component.name.is_empty() {
-                let text = "is missing; every [[component]] has a name, the domain that it serves";
-                self.add(at("name"), text);
-            } else {
-                match domain(&component.name) {
-                    Ok(name) => {
-                        if let Some(other) = names.insert(name.clone(), "another [[component]]") {
-                            self.add(at("name"), format!("{name} is served by {other} already"));
-                        }
+            match domain_of(component) {
+                Ok(name) => {
+                    if let Some(other) = names.insert(name.clone(), "another [[component]]") {
+                        self.add(at("name"), format!("{name} is served by {other} already"));
                     }
-                    Err(text) => self.add(at("name"), text),
                 }
+                Err(text) => self.add(at("name"), text),
             }
             match (component.secret.as_str(), &component.secret_file) {
                 ("", None) => self.add(
@@ -236,6 +231,15 @@ impl Findings {
             None => self.add("", message),
         }
     }
+}
+
+/// The prepared domain of a component.
+fn domain_of(component: &Component) -> Result<String, String> {
+    if component.name.is_empty() {
+        let text = "is missing; every [[component]] has a name, the domain that it serves";
+        return Err(text.to_owned());
+    }
+    domain(&component.name)
 }
 
 /// The prepared domain of a host.
