@@ -17,7 +17,7 @@ import time
 from pathlib import Path
 
 from accounts import HOST, PASSWORD, Group
-from servers import BINARY, Rookery
+from servers import BINARY, ArchivingRookery
 
 #: archive0 writes to archive1, whose archive is asked; archive2 is a rare guest.
 GROUP = Group("archive", 3, 0)
@@ -74,7 +74,7 @@ def field(name: str, value: str) -> str:
     return f"<field var='{name}'><value>{value}</value></field>"
 
 
-def fill(server: Rookery, messages: int) -> None:
+def fill(server: ArchivingRookery, messages: int) -> None:
     """Has archive0 write so many messages to archive1, or a few more."""
     while messages > 0:
         seconds = 10 if messages > 100_000 else 1
@@ -85,7 +85,7 @@ def fill(server: Rookery, messages: int) -> None:
         messages -= json.loads(report.stdout)["balance"]["received"]
 
 
-def resident(server: Rookery) -> float:
+def resident(server: ArchivingRookery) -> float:
     """MiB of memory that the server has."""
     status = Path(f"/proc/{server.process.pid}/status").read_text()
     return int(re.search(r"VmRSS:\s+(\d+)", status)[1]) / 1024
@@ -94,7 +94,7 @@ def resident(server: Rookery) -> float:
 def main() -> int:
     messages = int(sys.argv[1]) if len(sys.argv) > 1 else 1_000_000
     with tempfile.TemporaryDirectory(prefix="archive-") as folder:
-        server = Rookery(Path(folder) / "server", [GROUP])
+        server = ArchivingRookery(Path(folder) / "server", [GROUP])
         try:
             server.seed()
             server.start()
@@ -109,7 +109,7 @@ def main() -> int:
     return 0
 
 
-def measure(server: Rookery, owner: Client) -> None:
+def measure(server: ArchivingRookery, owner: Client) -> None:
     ends = owner.ask("<iq type='get' id='m'><metadata xmlns='urn:xmpp:mam:2'/></iq>", "</iq>")
     first, last = re.findall(r"timestamp='([^']+)'", ends)
     rare = owner.query(field("with", GUEST))
