@@ -124,9 +124,11 @@ impl Play {
                 let outcome = self.exchange.verified(check.run());
                 self.is_over(outcome)
             }
-            // They belong to what is not offered here.
-            Outcome::FindTokens(_) | Outcome::Task { .. } | Outcome::TaskData(_) => true,
-            Outcome::Failure(_) => true,
+            // The first three belong to what is not offered here.
+            Outcome::FindTokens(_)
+            | Outcome::Task { .. }
+            | Outcome::TaskData(_)
+            | Outcome::Failure(_) => true,
             Outcome::Success(success) => {
                 self.check_success(&success);
                 self.account = Some(success.account);

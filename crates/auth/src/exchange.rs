@@ -84,7 +84,7 @@ pub enum Outcome {
     Challenge(Vec<u8>),
     /// Find the keys of an account, then call [`Exchange::found`].
     Find(Wanted),
-    /// Find the tokens of a client, then call [`Exchange::found_tokens`].
+    /// Find the tokens of a client, and go on with them.
     FindTokens(Claim),
     /// Compare a password, which takes about a millisecond, then call [`Exchange::verified`].
     Verify(PasswordCheck),

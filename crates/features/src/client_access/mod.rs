@@ -99,18 +99,14 @@ impl Feature for ClientAccess {
 impl Connected {
     fn of(context: &IqContext<'_>) -> Self {
         let mut connected = Self::default();
-        context
-            .account
-            .sessions
-            .each(&mut |session| match session.client {
-                Some(client) => {
-                    connected.clients.insert(client);
-                }
-                None => {
-                    let resource = session.jid.resource().unwrap_or_default();
-                    connected.resources.push(resource.to_owned());
-                }
-            });
+        context.account.sessions.each(&mut |session| {
+            if let Some(client) = session.client {
+                connected.clients.insert(client);
+            } else {
+                let resource = session.jid.resource().unwrap_or_default();
+                connected.resources.push(resource.to_owned());
+            }
+        });
         connected
     }
 
