@@ -289,6 +289,7 @@ impl Phase {
 mod tests {
     #[test]
     fn an_idle_connection_takes_a_kibibyte_beside_its_tls() {
-        assert!(size_of::<super::Connection>() <= 1024);
+        let size = size_of::<super::Connection>();
+        assert!(size <= 1024, "{size}");
     }
 }

@@ -45,8 +45,8 @@ impl Negotiation {
         now: Instant,
         effects: &mut Vec<Effect>,
     ) {
-        self.authentications += 1;
-        if self.authentications > 1 + self.config.sasl_retries {
+        self.authentications = self.authentications.saturating_add(1);
+        if u32::from(self.authentications) > 1 + self.config.sasl_retries {
             return self.fail_by_policy(limit::TOO_MANY_AUTHENTICATIONS, now, effects);
         }
         if !self.offered.iter().any(|offered| *offered == mechanism) {

@@ -9,7 +9,7 @@ use super::{Negotiation, State};
 use crate::effect::{EarlyRequest, Effect};
 
 /// How many requests are answered on one stream. XEP-0077 §3.1.1 has an error for those who try too often.
-const REQUESTS: u32 = 10;
+const REQUESTS: u8 = 10;
 
 impl Negotiation {
     /// Takes a request that the host answers before authentication. Anything else is what RFC 6120 §4.3.5
@@ -23,7 +23,7 @@ impl Negotiation {
         let Some((is_set, payload)) = self.early_request(&request) else {
             return self.fail(StreamCondition::NotAuthorized.into(), now, effects);
         };
-        self.early_requests += 1;
+        self.early_requests = self.early_requests.saturating_add(1);
         if self.early_requests > REQUESTS {
             let error = StanzaError::new(Condition::NotAcceptable);
             return reply(&request, Err(error.with_text("too many requests")), effects);

@@ -52,8 +52,8 @@ impl Negotiation {
     }
 
     fn bind(&mut self, request: Stanza, now: Instant, effects: &mut Vec<Effect>) {
-        self.binds += 1;
-        if self.binds > 1 + self.config.bind_retries {
+        self.binds = self.binds.saturating_add(1);
+        if u32::from(self.binds) > 1 + self.config.bind_retries {
             // §7.7.3.
             return self.fail_by_policy(limit::TOO_MANY_BINDS, now, effects);
         }

@@ -66,9 +66,9 @@ pub struct Negotiation {
     /// What is under way by XEP-0388.
     extended: Option<Box<Extended>>,
     /// Requests before authentication, authentications and binds that the client began.
-    early_requests: u32,
-    authentications: u32,
-    binds: u32,
+    early_requests: u8,
+    authentications: u8,
+    binds: u8,
     /// Where the client shall go as soon as it may be told so.
     redirect: Option<Box<str>>,
     /// Frames may be left in the buffer, since enough were taken at once.

@@ -34,8 +34,8 @@ impl Negotiation {
 
     /// A request to resume counts as one to bind (RFC 6120 §7.7.3): it ends in a bound resource, too.
     fn resume(&mut self, request: Element, now: Instant, effects: &mut Vec<Effect>) {
-        self.binds += 1;
-        if self.binds > 1 + self.config.bind_retries {
+        self.binds = self.binds.saturating_add(1);
+        if u32::from(self.binds) > 1 + self.config.bind_retries {
             return self.fail_by_policy(limit::TOO_MANY_BINDS, now, effects);
         }
         effects.push(Effect::Resume(request));
