@@ -220,14 +220,9 @@ fn written(effects: &[Effect]) -> String {
             resource, bind2, ..
         }) => match bind2 {
             None => format!("[bind {resource:?}]"),
-            Some(Bind2 {
-                carbons,
-                enable,
-            }) => {
+            Some(Bind2 { carbons, enable }) => {
                 let enable = enable.is_some();
-                format!(
-                    "[bind2 {resource:?} carbons={carbons} enable={enable}]"
-                )
+                format!("[bind2 {resource:?} carbons={carbons} enable={enable}]")
             }
         },
         Effect::Stanza(stanza) => {
