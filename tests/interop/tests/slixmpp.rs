@@ -166,3 +166,10 @@ async fn takes_the_place_of_an_older_component() {
 async fn calls_devices_of_people_who_are_away() {
     play("component.py", "calls_devices").await;
 }
+
+#[tokio::test]
+async fn takes_its_stream_up_again_and_has_everything_once_and_in_order() {
+    let stage = play("resumption.py", "lost_connection").await;
+    let resumed = "rookery_sm_resumptions_total{result=\"ok\"}";
+    stage.server.until_metric(resumed, 1.0).await.unwrap();
+}
