@@ -218,7 +218,10 @@ impl HomeShard {
         let (index, shards) = (self.index, Arc::clone(&self.shards));
         let (features, asked) = (self.rules.features.clone(), account.clone());
         let task = async move {
-            let state = read_account(&*store, &*log, &asked, features.data_kinds()).await;
+            let read = read_account(&*store, &*log, &asked, features.data_kinds());
+            let state = timeout(STORE_TIME, read)
+                .await
+                .unwrap_or_else(|_| Err(StoreError::Unavailable("it takes too long".to_owned())));
             shards
                 .tell(
                     index,
