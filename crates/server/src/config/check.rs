@@ -208,6 +208,12 @@ impl Findings {
                 format!("must be {}", error.allowed),
             );
         }
+        if let Err(error) = config.session.validate() {
+            self.add(
+                format!("session.{}", error.key),
+                format!("must be {}", error.allowed),
+            );
+        }
         if let Err(error) = config.store.log.validate() {
             self.add(
                 format!("store.log.{}", error.key),
