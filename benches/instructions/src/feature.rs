@@ -5,12 +5,14 @@ use std::sync::Arc;
 
 use rookery_auth::{Accounts, Authenticator, Services};
 use rookery_extension::{
-    AccountView, Addressee, Answer, Features, Host, IqContext, IqMethod, Kept, Registry, Verdict,
+    AccountView, Addressee, Answer, EmptyRoster, Features, Host, IqContext, IqMethod, Kept,
+    NoSessions, Registry, Verdict,
 };
 use rookery_features::{Config, Parts, catalog};
 use rookery_lifecycle::{Clock, TaskScope};
 use rookery_stanza::{BareJid, Jid};
 use rookery_storage::memory::MemoryStore;
+use rookery_storage::message_log::MemoryLog;
 use rookery_xml::{Element, Limits, StreamNamespaces};
 use tokio::runtime::Runtime;
 
@@ -21,6 +23,8 @@ pub(crate) fn installed() -> Features {
     let parts = Parts {
         clock: Clock::system(),
         store: store.clone(),
+        log: Arc::new(MemoryLog::new()),
+        archive: rookery_features::archive::Config::default(),
         accounts: accounts(store, &runtime),
         metrics: rookery_telemetry::Registry::new(),
     };
@@ -54,6 +58,8 @@ fn view(jid: &BareJid) -> AccountView<'_> {
     AccountView {
         jid,
         kept: Kept::NOTHING,
+        roster: &EmptyRoster,
+        sessions: &NoSessions,
         available: true,
         now: 0,
     }

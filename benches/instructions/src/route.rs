@@ -6,7 +6,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use actix_rt::{Arbiter, System, SystemRunner};
 use rookery_delivery::{
-    BindRequest, Close, Credit, Delivery, Homes, Load, Refused, SessionId, SessionKey, SessionPort,
+    BindRequest, BindTerms, Close, Credit, Delivery, Homes, Load, Refused, SessionId, SessionKey,
+    SessionPort,
 };
 use rookery_extension::Hosts;
 use rookery_lifecycle::{Clock, TaskScope};
@@ -42,6 +43,10 @@ impl SessionPort for Port {
     }
 
     fn close(&self, _: Close) {}
+
+    fn queued(&self) -> usize {
+        0
+    }
 }
 
 /// A router with one arbiter: this thread.
@@ -92,6 +97,7 @@ impl Net {
             resource: None,
             session: id,
             port: self.port.clone(),
+            terms: BindTerms::default(),
         };
         let jid = self.system.block_on(self.router.bind(request)).unwrap();
         let key = SessionKey { jid, id };
