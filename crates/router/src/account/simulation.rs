@@ -61,6 +61,10 @@ pub struct Job {
     /// These are to be appended.
     pub append: Vec<NewMessage>,
     /// A page of what is owed, after this row.
+    #[expect(
+        clippy::option_option,
+        reason = "whether it reads, and after which row, if after one"
+    )]
     pub read: Option<Option<RowId>>,
 }
 
@@ -252,7 +256,7 @@ impl Home {
             return self.work(town, now, Some((input, permit)), Held::new(), out);
         }
         if input.may_be_refused() && self.waiting.len() >= town.rules.config.waiting_stanzas {
-            return self.refuse(input, permit, out);
+            return Self::refuse(input, permit, out);
         }
         self.waiting.push_back((input, permit));
     }
@@ -291,7 +295,7 @@ impl Home {
             };
             let mut step = Step::default();
             self.account.handle(input, &town.scene(now), &mut step);
-            self.stage(step, permit, &mut held, out);
+            Self::stage(step, permit, &mut held, out);
         }
         if let Some(input) = first {
             self.waiting.push_front(input);
@@ -300,10 +304,10 @@ impl Home {
     }
 
     /// Carries a step out as far as nothing before it waits for the store.
-    fn stage(&self, mut step: Step, permit: Option<Permit>, held: &mut Held, out: &mut Events) {
+    fn stage(mut step: Step, permit: Option<Permit>, held: &mut Held, out: &mut Events) {
         if held.is_empty() {
             for effect in step.effects.0.drain(..) {
-                self.perform(effect, permit.as_ref(), out);
+                Self::perform(effect, permit.as_ref(), out);
             }
             if step.writes.is_empty() {
                 return;
@@ -366,7 +370,7 @@ impl Home {
         }
         let mut held = Held::new();
         for (step, permit) in ready {
-            self.stage(step, permit, &mut held, out);
+            Self::stage(step, permit, &mut held, out);
         }
         self.work(town, now, None, held, out);
     }
@@ -375,7 +379,7 @@ impl Home {
     fn load_failed(&mut self, town: &Town, now: u64, out: &mut Events) {
         for (input, permit) in std::mem::take(&mut self.waiting) {
             if input.may_be_refused() {
-                self.refuse(input, permit, out);
+                Self::refuse(input, permit, out);
                 continue;
             }
             let mut step = Step::default();
@@ -385,12 +389,12 @@ impl Home {
                 .into_iter()
                 .flat_map(|(write, after)| write.into_failed().0.into_iter().chain(after.0));
             for effect in step.effects.0.into_iter().chain(failed) {
-                self.perform(effect, permit.as_ref(), out);
+                Self::perform(effect, permit.as_ref(), out);
             }
         }
     }
 
-    fn refuse(&self, input: Input, permit: Option<Permit>, out: &mut Events) {
+    fn refuse(input: Input, permit: Option<Permit>, out: &mut Events) {
         let error = || Box::new(Condition::ResourceConstraint.into());
         let effect = match input {
             Input::Sent { session, stanza } => {
@@ -403,10 +407,10 @@ impl Home {
             Input::Bind(bind) => Effect::Bound(bind.session, Err(error())),
             _ => return,
         };
-        self.perform(effect, permit.as_ref(), out);
+        Self::perform(effect, permit.as_ref(), out);
     }
 
-    fn perform(&self, effect: Effect, permit: Option<&Permit>, out: &mut Events) {
+    fn perform(effect: Effect, permit: Option<&Permit>, out: &mut Events) {
         let event = match effect {
             Effect::Deliver(session, delivery) => Event::Deliver(session, delivery),
             Effect::Route(stanza) => return send(stanza, None, permit, out),
