@@ -35,7 +35,7 @@ pub struct Load {
 #[derive(Clone, Debug)]
 pub struct Permit {
     held: Arc<Held>,
-    _numbered: Option<Arc<Numbered>>,
+    awaited: Option<Arc<Numbered>>,
 }
 
 /// Numbers of stanzas that a session is told of when they are settled.
@@ -85,7 +85,7 @@ impl Credit {
                 load,
                 since,
             }),
-            _numbered: None,
+            awaited: None,
         }
     }
 
@@ -111,12 +111,17 @@ impl Permit {
         self.held.since
     }
 
+    /// Whether a session is told when the stanzas are settled, so that its client may be.
+    pub fn is_awaited(&self) -> bool {
+        self.awaited.is_some()
+    }
+
     /// Has the session of `settlements` told, when the stanzas are settled, that these numbers are.
     #[must_use]
     pub fn settling(self, settlements: &Arc<Settlements>, numbers: Range<u64>) -> Self {
         let settlements = Arc::clone(settlements);
         Self {
-            _numbered: Some(Arc::new(Numbered {
+            awaited: Some(Arc::new(Numbered {
                 settlements,
                 numbers,
             })),

@@ -162,7 +162,9 @@ impl Account {
             return self.hand_over(&to, stanza, treatment, step);
         }
         let routed = treatment.owed.then(|| self.resources(&to));
-        let Some(purpose) = Purpose::of(treatment.archived, routed) else {
+        let purpose = Purpose::of(treatment.archived, routed);
+        let Some(purpose) = purpose.filter(|_| treatment.archived || self.has_to_keep(&to, scene))
+        else {
             return self.hand_over(&to, stanza, treatment, step);
         };
         if to.is_empty() && treatment.owed {
@@ -184,6 +186,12 @@ impl Account {
             treatment,
             plan: Plan::HandTo(to),
         });
+    }
+
+    /// Whether a message for these sessions, which is not archived, has to be durable before they get it: it is promised
+    /// to somebody, nobody else would have it, or rows that are older are still to come before it.
+    fn has_to_keep(&self, to: &[SessionId], scene: &Scene<'_>) -> bool {
+        scene.promised || to.is_empty() || to.iter().any(|id| self.owed.is_before(*id))
     }
 
     /// The resources of these sessions.

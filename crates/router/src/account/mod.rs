@@ -72,6 +72,8 @@ pub(crate) struct Scene<'a> {
     pub(crate) rules: &'a Rules,
     /// Wall time in unix milliseconds.
     pub(crate) now: u64,
+    /// Somebody may be told that the stanza in hand is settled: it has to be durable then.
+    pub(crate) promised: bool,
 }
 
 /// Whether there is such an account.

@@ -130,7 +130,11 @@ impl Town {
 
     fn scene(&self, now: u64) -> Scene<'_> {
         let rules = &self.rules;
-        Scene { rules, now }
+        Scene {
+            rules,
+            now,
+            promised: true,
+        }
     }
 }
 

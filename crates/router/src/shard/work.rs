@@ -88,6 +88,7 @@ impl HomeShard {
             let scene = Scene {
                 rules: &self.rules,
                 now: self.now,
+                promised: permit.as_ref().is_none_or(Permit::is_awaited),
             };
             let spare = input.answerable();
             let mut step = std::mem::take(&mut self.scratch);
@@ -186,6 +187,7 @@ impl HomeShard {
         let scene = Scene {
             rules: &self.rules,
             now: self.now,
+            promised: true,
         };
         let (mut ready, mut broken) = (Held::with_capacity(steps.len()), false);
         for (step, permit) in steps {
@@ -278,6 +280,7 @@ impl HomeShard {
         let scene = Scene {
             rules: &self.rules,
             now: self.now,
+            promised: true,
         };
         let mut steps = Held::new();
         let mut refused = Vec::new();

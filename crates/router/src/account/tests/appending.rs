@@ -203,3 +203,30 @@ fn new_messages_come_behind_those_that_are_left_and_to_others_at_once() {
     world.confirm(JULIET, rows(&rest));
     assert_eq!(world.owed("juliet@example.com").len(), 0);
 }
+
+#[test]
+fn what_is_neither_archived_nor_promised_is_kept_only_while_nobody_is_there() {
+    let unarchived = format!(
+        "<message to='{JULIET}' type='chat'><body>1</body>\
+         <no-permanent-store xmlns='urn:xmpp:hints'/></message>"
+    );
+    for promised in [true, false] {
+        let mut world = world();
+        world.promised = promised;
+        world.login(JULIET);
+        world.send(ROMEO, &unarchived);
+        let [got] = &messages(&mut world, JULIET)[..] else {
+            panic!("one message")
+        };
+        assert_eq!(got.custody.row().is_some(), promised);
+        let returned = vec![got.clone()];
+        world.disconnect(JULIET, returned);
+        let juliet = bare("juliet@example.com");
+        let tail = world.log.tail(&juliet).now_or_never().unwrap().unwrap();
+        assert_eq!(tail.owed, 1, "its client did not get it");
+        world.send(ROMEO, &unarchived);
+        world.connect(JULIET);
+        world.send(JULIET, "<presence/>");
+        assert_eq!(messages(&mut world, JULIET).len(), 2);
+    }
+}

@@ -56,6 +56,8 @@ pub(super) struct World {
     /// How often kept messages were asked for.
     pub(super) reads: usize,
     pub(super) now: u64,
+    /// Senders may be told that what they send is settled.
+    pub(super) promised: bool,
 }
 
 /// Answers `<ask xmlns='test'/>` with how the sender stands to the addressee.
@@ -186,6 +188,7 @@ impl World {
             sessions: 0,
             homes: 0,
             reads: 0,
+            promised: true,
             now: 1_000_000,
         }
     }
@@ -416,6 +419,7 @@ impl World {
         let scene = Scene {
             rules: &self.rules,
             now: self.now,
+            promised: self.promised,
         };
         let messages = input.messages();
         account.handle(input, &scene, &mut step);
@@ -460,6 +464,7 @@ impl World {
             let scene = Scene {
                 rules: &self.rules,
                 now: self.now,
+                promised: self.promised,
             };
             let messages = i64::from(matches!(write.change, Change::Append(_)));
             home.stored(write, answer, &scene, &mut next);
