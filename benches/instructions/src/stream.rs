@@ -5,7 +5,10 @@ use std::sync::Arc;
 
 use rookery_lifecycle::Clock;
 use rookery_stanza::{BareJid, Jid};
-use rookery_stream::{Config, Effect, Grants, Inline, Input, Mechanisms, Negotiation, SaslReply, Security, Service, Stage, StartTls, TlsFacts};
+use rookery_stream::{
+    Config, Effect, Grants, Inline, Input, Mechanisms, Negotiation, SaslReply, Security, Service,
+    Stage, StartTls, TlsFacts,
+};
 use rookery_xml::Element;
 
 const HELLO: &str = "<stream:stream to='example.com' version='1.0' xml:lang='en' \
@@ -57,10 +60,10 @@ fn bound(clock: &Clock) -> Negotiation {
     stream.receive([HELLO, auth].concat().as_bytes(), now, &mut effects);
     let jid = BareJid::parse("juliet@example.com").unwrap();
     let success = Input::Sasl(SaslReply::Success {
-            data: None,
-            jid,
-            grants: Grants::default(),
-        });
+        data: None,
+        jid,
+        grants: Grants::default(),
+    });
     stream.handle(success, now, &mut effects);
     let bind = "<iq id='b' type='set'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'/></iq>";
     stream.receive([HELLO, bind].concat().as_bytes(), now, &mut effects);
