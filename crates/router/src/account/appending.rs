@@ -161,10 +161,11 @@ impl Account {
             }
             return self.hand_over(&to, stanza, treatment, step);
         }
+        if !treatment.archived && !self.has_to_keep(&to, scene) {
+            return self.hand_over(&to, stanza, treatment, step);
+        }
         let routed = treatment.owed.then(|| self.resources(&to));
-        let purpose = Purpose::of(treatment.archived, routed);
-        let Some(purpose) = purpose.filter(|_| treatment.archived || self.has_to_keep(&to, scene))
-        else {
+        let Some(purpose) = Purpose::of(treatment.archived, routed) else {
             return self.hand_over(&to, stanza, treatment, step);
         };
         if to.is_empty() && treatment.owed {
