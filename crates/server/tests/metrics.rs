@@ -30,7 +30,7 @@ const AFTERWARDS: [(&str, f64); 20] = [
     ),
     (
         "stanzas_total{direction=\"out\",kind=\"message\",origin=\"c2s\",type=\"error\"}",
-        1.0,
+        2.0,
     ),
     (
         "stanza_errors_total{condition=\"jid-malformed\",kind=\"message\"}",

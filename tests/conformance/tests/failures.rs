@@ -48,7 +48,7 @@ const UNTRUE: [(&str, &str, &str, &str); 8] = [
         "exactly",
         "romeo sends:\n  <message to='juliet@localhost/balcony'><body/></message>\njuliet receives exactly:\n  <message from='*' to='*' xml:lang='*'/>\n",
         "line 8: juliet: ",
-        "<message/> has 1 children, not 0",
+        "<message/> has 2 children, not 0",
     ),
     (
         "condition",

@@ -13,7 +13,7 @@ use crate::stage::{condition, number, text};
 
 /// Mounts a disk of this size over the folder of the data, with the same contents, and becomes the server.
 const SCRIPT: &str = "data=$1; shift; mkdir \"$data.disk\"
-mount -t tmpfs -o size=8m rookery \"$data.disk\"
+mount -t tmpfs -o size=10m rookery \"$data.disk\"
 cp -a \"$data/.\" \"$data.disk\"
 mount --move \"$data.disk\" \"$data\"
 exec \"$@\"";
@@ -50,7 +50,7 @@ impl SmallDisk {
         let options = Options {
             accounts: ["romeo", "juliet", "mercutio"].map(str::to_owned).to_vec(),
             extra: format!(
-                "[tls]\ncertificate = \"{}\"\nkey = \"{}\"\n",
+                "[store.log]\nsegment_bytes = 1048576\n[tls]\ncertificate = \"{}\"\nkey = \"{}\"\n",
                 path("chain.pem").display(),
                 path("key.pem").display()
             ),
@@ -147,11 +147,11 @@ async fn a_full_disk_is_told_to_senders_and_to_nobody_else() {
         }
     }
     assert!(kept.len() > 20, "{kept:?}");
-    let up = "rookery_store_up{backend=\"embedded\"}";
+    let up = "rookery_ready{gate=\"store\"}";
     disk.server.until_metric(up, 0.0).await.unwrap();
     let log = disk.server.log();
     assert!(
-        log.contains("the store cannot write error=database or disk is full"),
+        log.contains("the message log cannot write"),
         "{log}"
     );
 

@@ -39,7 +39,7 @@ impl Company {
         };
         let hurried = "failures_per_address = 3\n[limits]\nunauthenticated_per_address = 20\n[stream]\n\
                        negotiation_timeout_seconds = 4\nclose_timeout_seconds = 1\n";
-        let frugal = "[session]\nmax_outgoing_bytes = 262144\n[router]\nsessions_per_account = 5\n\
+        let frugal = "[session]\nmax_outgoing_bytes = 262144\n[session.client_state]\nmax_bytes = 65536\n[router]\nsessions_per_account = 5\n\
                       roster_items = 20\nroster_bytes = 2000\nsubscription_requests = 3\n\
                       offline_messages = 3\n[features]\nbytes_per_account = 20000\n\
                       [features.vcard]\nmax_bytes = 4096\n[features.private_storage]\n\
