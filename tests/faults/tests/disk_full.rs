@@ -150,10 +150,7 @@ async fn a_full_disk_is_told_to_senders_and_to_nobody_else() {
     let up = "rookery_ready{gate=\"store\"}";
     disk.server.until_metric(up, 0.0).await.unwrap();
     let log = disk.server.log();
-    assert!(
-        log.contains("the message log cannot write"),
-        "{log}"
-    );
+    assert!(log.contains("the message log cannot write"), "{log}");
 
     // What is not kept works as before.
     romeo
