@@ -64,6 +64,22 @@ impl Account {
     }
 }
 
+impl Account {
+    /// What is to be done about a step while the store cannot be asked: each of its writes has failed.
+    pub(crate) fn not_stored(&mut self, asked: Step, scene: &Scene<'_>) -> Effects {
+        let mut step = Step {
+            effects: asked.effects,
+            writes: Vec::new(),
+        };
+        for (write, after) in asked.writes {
+            self.stored(write, Stored::Failed, scene, &mut step);
+            step.append(after);
+        }
+        // Who is told of a failure does not ask the store again.
+        step.effects
+    }
+}
+
 impl Step {
     /// Adds effects at the end.
     pub(crate) fn append(&mut self, mut effects: Effects) {

@@ -388,11 +388,8 @@ impl Home {
             }
             let mut step = Step::default();
             self.account.handle(input, &town.scene(now), &mut step);
-            let failed = step
-                .writes
-                .into_iter()
-                .flat_map(|(write, after)| write.into_failed().0.into_iter().chain(after.0));
-            for effect in step.effects.0.into_iter().chain(failed) {
+            let effects = self.account.not_stored(step, &town.scene(now));
+            for effect in effects.0 {
                 Self::perform(effect, permit.as_ref(), out);
             }
         }

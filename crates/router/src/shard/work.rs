@@ -15,7 +15,7 @@ use super::message::{Loaded, Written};
 use super::slot::{Busy, Held, Slot};
 use super::store::{Answers, Job, read_account};
 use super::{HomeShard, Todo};
-use crate::account::{Effect, Input, Scene, Step};
+use crate::account::{Effect, Effects, Input, Scene, Step};
 use crate::metrics::{Outcome, Queue};
 
 /// Inputs that may be handled together while their writes wait.
@@ -282,15 +282,20 @@ impl HomeShard {
             now: self.now,
             promised: true,
         };
-        let mut steps = Held::new();
+        let mut handled = Vec::new();
         let mut refused = Vec::new();
         for (input, permit) in slot.waiting.take() {
             if input.may_be_refused() {
                 refused.push((input, permit));
             } else {
-                let mut step = Step::default();
-                if contained(|| slot.account.handle(input, &scene, &mut step)) {
-                    steps.push((step, permit));
+                let mut effects = Effects::default();
+                let account = &mut slot.account;
+                if contained(|| {
+                    let mut step = Step::default();
+                    account.handle(input, &scene, &mut step);
+                    effects = account.not_stored(step, &scene);
+                }) {
+                    handled.push((effects, permit));
                 }
             }
         }
@@ -300,13 +305,8 @@ impl HomeShard {
         for (input, permit) in refused {
             self.refuse(input, Condition::ResourceConstraint, permit.as_ref());
         }
-        for (step, permit) in steps {
-            // The store does not answer, so the writes are taken as failed.
-            let failed = step
-                .writes
-                .into_iter()
-                .flat_map(|(write, after)| write.into_failed().0.into_iter().chain(after.0));
-            for effect in step.effects.0.into_iter().chain(failed) {
+        for (effects, permit) in handled {
+            for effect in effects.0 {
                 self.perform(account, effect, permit.as_ref());
             }
         }
