@@ -25,7 +25,7 @@ use crate::mutant::Mutant;
 use crate::world::World;
 
 /// Histories in each run of the tests.
-const SEEDS: u64 = 500;
+const SEEDS: u64 = 2000;
 
 /// In as many histories each mistake has to be found.
 const ENOUGH: u64 = 400;

@@ -82,6 +82,8 @@ pub(crate) struct Promises {
     confirmed: BTreeSet<(BareJid, RowId)>,
     /// Rows that a client has, which the log could not note: they come again.
     repeated: BTreeSet<(BareJid, RowId)>,
+    /// Rows that a client has and the log could not note: they stay owed until the account is read again.
+    unnoted: BTreeSet<(BareJid, RowId)>,
     pub(crate) accepted: i64,
     pub(crate) settled: i64,
     /// The order of what is handed over, copies, and answers are checked as well.
@@ -173,7 +175,8 @@ impl Promises {
     /// The log could not note it.
     pub(crate) fn not_confirmed(&mut self, account: &BareJid, rows: &[RowId]) {
         let rows = rows.iter().map(|row| (account.clone(), *row));
-        self.repeated.extend(rows);
+        self.repeated.extend(rows.clone());
+        self.unnoted.extend(rows);
     }
 
     /// What is left of an account may come late: a page could not be read.
@@ -304,7 +307,7 @@ impl Promises {
         let mut in_logs: BTreeSet<(&BareJid, u64)> = BTreeSet::new();
         for (account, row, kept) in disk.rows() {
             let number = kept.number;
-            if kept.owed {
+            if kept.owed && !self.unnoted.contains(&(account.clone(), row)) {
                 broken.push(format!("{account} is still owed message {number} ({row})"));
             }
             if !in_logs.insert((account, number)) {
