@@ -62,6 +62,20 @@ struct Moment {
 /// Chance (splitmix64), the same again for the same seed.
 struct Chance(u64);
 
+// === impl Plan ===
+
+impl Default for Plan {
+    fn default() -> Self {
+        Self {
+            pairs: 20,
+            rounds: 4,
+            extra: "",
+            disk: None,
+            lies: false,
+        }
+    }
+}
+
 // === impl Moment ===
 
 impl Moment {
@@ -317,24 +331,14 @@ fn assert_kept(pairs: &[Pair]) {
 
 #[tokio::test]
 async fn everything_acknowledged_survives_kill_9() {
-    let plan = Plan {
-        pairs: 20,
-        rounds: 4,
-        extra: "",
-        disk: None,
-        lies: false,
-    };
-    assert_kept(&play(plan).await);
+    assert_kept(&play(Plan::default()).await);
 }
 
 #[tokio::test]
 async fn everything_acknowledged_survives_a_loss_of_power() {
     let plan = Plan {
-        pairs: 20,
-        rounds: 4,
-        extra: "",
         disk: Some(Disk::new().unwrap()),
-        lies: false,
+        ..Plan::default()
     };
     assert_kept(&play(plan).await);
 }
@@ -343,10 +347,9 @@ async fn everything_acknowledged_survives_a_loss_of_power() {
 async fn everything_acknowledged_survives_a_loss_of_power_without_an_archive() {
     let plan = Plan {
         pairs: 10,
-        rounds: 4,
         extra: "[archive]\nenabled = false\n",
         disk: Some(Disk::new().unwrap()),
-        lies: false,
+        ..Plan::default()
     };
     assert_kept(&play(plan).await);
 }
@@ -356,9 +359,9 @@ async fn on_a_disk_that_does_not_sync_the_ledger_does_not_add_up() {
     let plan = Plan {
         pairs: 10,
         rounds: 3,
-        extra: "",
         disk: Some(Disk::new().unwrap()),
         lies: true,
+        ..Plan::default()
     };
     let pairs = play(plan).await;
     let missing: usize = pairs.iter().map(|pair| pair.missing().len()).sum();
