@@ -233,7 +233,10 @@ impl Play {
                         jid,
                         reply: Element::new("resumed", "urn:xmpp:sm:3"),
                     },
-                    Ok(jid) => Input::Bound { jid, enabled: None },
+                    Ok(jid) => Input::Bound {
+                        jid,
+                        outcomes: Vec::new(),
+                    },
                     Err(_) => Input::Tick,
                 }
             }

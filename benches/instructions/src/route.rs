@@ -99,7 +99,8 @@ impl Net {
             port: self.port.clone(),
             terms: BindTerms::default(),
         };
-        let jid = self.system.block_on(self.router.bind(request)).unwrap();
+        let bound = self.system.block_on(self.router.bind(request)).unwrap();
+        let jid = bound.jid;
         let key = SessionKey { jid, id };
         let mut presence = read("<presence/>");
         presence.from = Some(key.jid.clone());

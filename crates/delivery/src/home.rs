@@ -7,6 +7,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
+use rookery_stanza::payload::archive::Metadata;
 use rookery_stanza::{BareJid, ClientId, Jid, RowId, Stanza, StanzaError};
 
 use crate::credit::Permit;
@@ -34,6 +35,18 @@ pub struct BindTerms {
     pub client: Option<ClientId>,
     /// Whether it gets copies of the messages of other sessions (XEP-0280).
     pub carbons: bool,
+    /// Whether it reads what it missed from the archive: it learns where that ends, and what it can read there is owed
+    /// no longer.
+    pub archive: bool,
+}
+
+/// A resource that is bound.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BoundResource {
+    /// The full JID.
+    pub jid: Jid,
+    /// What the archive held at that moment; `None` where the client did not want to know, or nothing is archived.
+    pub archive: Option<Metadata>,
 }
 
 /// Why a resource was not bound; the error that the client gets (RFC 6120 §7.6, §7.7).
@@ -52,7 +65,7 @@ pub trait Homes: Send + Sync + fmt::Debug {
     fn arbiter(&self, account: &BareJid) -> usize;
 
     /// Binds a resource. Answered once no other session has it.
-    fn bind(&self, request: BindRequest) -> BoxFuture<'static, Result<Jid, BindRefused>>;
+    fn bind(&self, request: BindRequest) -> BoxFuture<'static, Result<BoundResource, BindRefused>>;
 
     /// Ends a binding, with the deliveries that the client did not get, in order. The home tells
     /// contacts, and finds another way for what was returned.

@@ -20,7 +20,7 @@ mod settlement;
 pub use budget::Budget;
 pub use credit::{Credit, Load, Permit};
 pub use domain::{Domains, Inlet, NoDomains, Outward, Unreached, Untaken};
-pub use home::{BindRefused, BindRequest, BindTerms, Homes, Overloaded};
+pub use home::{BindRefused, BindRequest, BindTerms, BoundResource, Homes, Overloaded};
 pub use metrics::{ErrorCondition, Limit, Metrics, Path, StanzaKind};
 pub use session::{Close, Custody, Delivery, Refusal, Refused, SessionId, SessionKey, SessionPort};
 pub use settlement::Settlements;

@@ -156,8 +156,8 @@ const SASL2: Spec = Spec {
             document: "XEP-0386",
             title: "Bind 2",
             version: "1.1.0",
-            status: Status::Partial,
-            note: "With stream management, carbons and client state; messages that wait for the account are sent to the client, and not dropped.",
+            status: Status::Complete,
+            note: "With stream management, carbons, client state and the metadata of the archive. Messages that wait and are in no archive are sent to the client.",
         },
         Standard {
             document: "XEP-0388",

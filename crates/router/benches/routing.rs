@@ -105,8 +105,8 @@ impl Net {
             port: port.clone(),
             terms: BindTerms::default(),
         };
-        let jid = self.system.block_on(self.router.bind(request)).unwrap();
-        (SessionKey { jid, id }, port)
+        let bound = self.system.block_on(self.router.bind(request)).unwrap();
+        (SessionKey { jid: bound.jid, id }, port)
     }
 
     /// Sends a batch and waits until all of it has arrived.

@@ -10,7 +10,8 @@ use actix_rt::ArbiterHandle;
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, join_all};
 use rookery_delivery::{
-    BindRefused, BindRequest, Close, Delivery, Domains, Homes, Overloaded, Permit, SessionKey,
+    BindRefused, BindRequest, BoundResource, Close, Delivery, Domains, Homes, Overloaded, Permit,
+    SessionKey,
 };
 use rookery_extension::{Features, Hosts};
 use rookery_lifecycle::{Clock, TaskScope};
@@ -178,7 +179,7 @@ impl Homes for Router {
         self.shards.index_of(account.as_jid())
     }
 
-    fn bind(&self, request: BindRequest) -> BoxFuture<'static, Result<Jid, BindRefused>> {
+    fn bind(&self, request: BindRequest) -> BoxFuture<'static, Result<BoundResource, BindRefused>> {
         let shards = Arc::clone(&self.shards);
         async move {
             let unavailable = || BindRefused(Condition::ResourceConstraint.into());

@@ -7,10 +7,10 @@ use actix::dev::SendError;
 use actix::fut::wrap_future;
 use actix::{Actor, ActorFutureExt, Addr, AsyncContext, Context, Handler, Message, Recipient};
 use rookery_delivery::{
-    BindRefused, BindRequest, Budget, Close, Custody, Delivery, Permit, SessionId,
+    BindRefused, BindRequest, BoundResource, Budget, Close, Custody, Delivery, Permit, SessionId,
 };
 use rookery_stanza::payload::client_state::ClientState;
-use rookery_stanza::{Condition, Jid, Kind, RowId, Stanza, StanzaError};
+use rookery_stanza::{Condition, Kind, RowId, Stanza, StanzaError};
 use rookery_xml::Element;
 
 use crate::client_state::Gate;
@@ -130,13 +130,17 @@ impl SessionActor {
 
     fn bound(
         &mut self,
-        answer: Result<Jid, BindRefused>,
+        answer: Result<BoundResource, BindRefused>,
         enabled: Option<Element>,
         ctx: &mut Context<Self>,
     ) {
-        let answer = answer.map(|jid| {
+        let answer = answer.map(|BoundResource { jid, archive }| {
             self.session.bind(jid.clone());
-            Box::new(Bound { jid, enabled })
+            let archive = archive.map(|archive| archive.to_element());
+            Box::new(Bound {
+                jid,
+                outcomes: archive.into_iter().chain(enabled).collect(),
+            })
         });
         let is_bound = answer.is_ok();
         self.tell(ToConnection::Bound(answer));

@@ -34,8 +34,8 @@ pub struct Wanted {
 pub struct Bound {
     /// Its full JID.
     pub jid: Jid,
-    /// The answer to its `<enable/>`, if it was part of the request: `<enabled/>` or `<failed/>`.
-    pub enabled: Option<Element>,
+    /// What it is told along with that (XEP-0386): what its archive holds, and the answer to its `<enable/>`.
+    pub outcomes: Vec<Element>,
 }
 
 /// For the connection: what its client shall receive, or how its stream shall end.

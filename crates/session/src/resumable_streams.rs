@@ -26,6 +26,8 @@ pub struct ResumableStreams {
     known: Mutex<Known>,
     /// Bytes that wait for clients whose connections are lost.
     detached_bytes: AtomicUsize,
+    /// Whether there is resumption at all.
+    supported: bool,
     most_detached: usize,
     most_detached_bytes: usize,
     most_detached_of_account: usize,
@@ -74,6 +76,7 @@ impl ResumableStreams {
         Arc::new(Self {
             known: Mutex::default(),
             detached_bytes: AtomicUsize::new(0),
+            supported: config.resumption().is_some(),
             most_detached: config.max_detached,
             most_detached_bytes: config.max_detached_bytes,
             most_detached_of_account: config.max_detached_per_account,
@@ -86,6 +89,10 @@ impl ResumableStreams {
     /// # Errors
     /// What the client is told.
     pub fn find(&self, asker: Asker<'_>, id: &SmId) -> Result<Addr<SessionActor>, Failed> {
+        if !self.supported {
+            self.metrics.resumed(Attempt::NotFound);
+            return Err(Failed::new(Condition::FeatureNotImplemented));
+        }
         let known = self.known.lock();
         let stream = known.streams.get(id);
         let former = stream.map_or(Former::Unknown, Stream::former);

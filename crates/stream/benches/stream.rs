@@ -80,7 +80,14 @@ fn bound(clock: &Clock) -> Negotiation {
     let bind = "<iq id='b' type='set'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'/></iq>";
     stream.receive([HELLO, bind].concat().as_bytes(), now, &mut effects);
     let jid = Jid::parse("juliet@im.example.com/balcony").unwrap();
-    stream.handle(Input::Bound { jid, enabled: None }, now, &mut effects);
+    stream.handle(
+        Input::Bound {
+            jid,
+            outcomes: Vec::new(),
+        },
+        now,
+        &mut effects,
+    );
     assert!(stream.is_bound());
     stream
 }

@@ -22,8 +22,8 @@ pub enum Input {
     Bound {
         /// The full JID.
         jid: Jid,
-        /// The answer to the `<enable/>` that came with the request (XEP-0386).
-        enabled: Option<Element>,
+        /// What the client is told along with that, where it binds by XEP-0386.
+        outcomes: Vec<Element>,
     },
     /// The resource is not bound; the client may ask for another one (RFC 6120 §7.7.3).
     BindRefused(StanzaError),

@@ -197,13 +197,10 @@ pub(crate) fn task_data(payload: Element) -> Bytes {
         .to_bytes(ns::CLIENT)
 }
 
-/// `<bound/>` (XEP-0386 §"Performing the bind"), with the answer to `<enable/>`.
-pub(crate) fn bound(enabled: Option<Element>) -> Element {
+/// `<bound/>` (XEP-0386 §"Performing the bind"), with what the archive holds and the answer to `<enable/>`.
+pub(crate) fn bound(outcomes: Vec<Element>) -> Element {
     let bound = Element::new("bound", ns::BIND2);
-    match enabled {
-        Some(enabled) => bound.with_child(enabled),
-        None => bound,
-    }
+    outcomes.into_iter().fold(bound, Element::with_child)
 }
 
 /// `<success/>`, with the token and what came of what the client asked for along with it.
@@ -356,7 +353,7 @@ mod tests {
             token: "secret".to_owned(),
             expiry: 1_584_023_775_000,
         };
-        let text = success(Some(b"v=1"), &jid, Some(token), vec![bound(None)]);
+        let text = success(Some(b"v=1"), &jid, Some(token), vec![bound(Vec::new())]);
         assert_eq!(
             String::from_utf8(text.to_vec()).unwrap(),
             "<success xmlns='urn:xmpp:sasl:2'><additional-data>dj0x</additional-data>\

@@ -99,6 +99,7 @@ impl Connection {
                 terms: BindTerms {
                     client: wish.client,
                     carbons: wish.bind2.as_ref().is_some_and(|bind2| bind2.carbons),
+                    archive: wish.bind2.is_some(),
                 },
                 enable: wish.bind2.and_then(|bind2| bind2.enable),
             },
@@ -114,13 +115,12 @@ impl Connection {
     pub(super) fn bound(&mut self, answer: Result<Box<Bound>, BindRefused>, ctx: &mut Ctx) {
         match answer {
             Ok(bound) => {
-                let jid = bound.jid;
+                let Bound { jid, outcomes } = *bound;
                 let stream = self.negotiation.stream_id();
                 tracing::debug!(stream, %jid, peer = %self.about.peer, "session bound");
                 let login = self.edge.metrics.login_seconds.of(self.about.profile);
                 login.observe(self.about.accepted.elapsed());
-                let enabled = bound.enabled;
-                self.tell(Input::Bound { jid, enabled }, ctx);
+                self.tell(Input::Bound { jid, outcomes }, ctx);
                 self.release();
                 if self.edge.drain.is_draining() {
                     // The home may have told its sessions before it knew this one.

@@ -19,11 +19,12 @@ use parking_lot::Mutex;
 use rookery_auth::{Authenticator, HostConfig};
 use rookery_c2s::{Config, DirectTlsListener, Listening, Services, StartTlsListener};
 use rookery_delivery::{
-    BindRefused, BindRequest, Delivery, Homes, Overloaded, Permit, SessionKey, SessionPort,
+    BindRefused, BindRequest, BoundResource, Delivery, Homes, Overloaded, Permit, SessionKey,
+    SessionPort,
 };
 use rookery_extension::{Features, Host, Hosts};
 use rookery_lifecycle::{Clock, Drain, TaskScope};
-use rookery_stanza::{BareJid, Jid, RowId, Stanza};
+use rookery_stanza::{BareJid, RowId, Stanza};
 use rookery_stream::StartTls;
 use rookery_telemetry::Registry;
 use rookery_tls::CertificateStore;
@@ -95,14 +96,14 @@ impl Homes for FakeHomes {
         1
     }
 
-    fn bind(&self, request: BindRequest) -> BoxFuture<'static, Result<Jid, BindRefused>> {
+    fn bind(&self, request: BindRequest) -> BoxFuture<'static, Result<BoundResource, BindRefused>> {
         let resource = request.resource.as_deref().unwrap_or("server-made");
         let jid = request.account.to_jid().with_resource(resource).unwrap();
         self.tell(Event::Bound(request.port));
         let binds = Arc::clone(&self.binds);
         async move {
             binds.acquire().await.unwrap().forget();
-            Ok(jid)
+            Ok(BoundResource { jid, archive: None })
         }
         .boxed()
     }

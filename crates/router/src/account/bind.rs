@@ -17,10 +17,11 @@ pub(super) struct Pending {
 
 impl Account {
     /// A client asks for a resource (§7.6, §7.7).
-    pub(super) fn bind(&mut self, bind: Bind, scene: &Scene<'_>, out: &mut Effects) {
+    pub(super) fn bind(&mut self, bind: Bind, scene: &Scene<'_>, step: &mut Step) {
         let (session, terms) = (bind.session, bind.terms);
+        let out = step.now();
         match self.allot(bind, scene, out) {
-            Ok((jid, None)) => self.admit(session, jid, terms, out),
+            Ok((jid, None)) => self.admit(session, jid, terms, scene, step),
             Ok((jid, Some(old))) => {
                 self.displace(old, Close::Conflict, out);
                 // Of two that wait for the same resource, the later one gets it.
@@ -87,24 +88,33 @@ impl Account {
         Ok((jid, old))
     }
 
-    fn admit(&mut self, session: SessionId, jid: Jid, terms: BindTerms, out: &mut Effects) {
+    fn admit(
+        &mut self,
+        session: SessionId,
+        jid: Jid,
+        terms: BindTerms,
+        scene: &Scene<'_>,
+        step: &mut Step,
+    ) {
         if self.sessions.is_empty() {
-            out.push(Effect::Online(true));
+            step.now().push(Effect::Online(true));
         }
-        self.sessions.add(SessionKey {
-            jid: jid.clone(),
-            id: session,
-        });
+        let key = SessionKey { jid, id: session };
+        self.sessions.add(key.clone());
         if let Some(bound) = self.sessions.get_mut(session) {
             bound.client = terms.client;
             if terms.carbons {
                 bound.dialogue().follow(ns::CARBONS);
             }
         }
-        out.push(Effect::Bound(session, Ok(jid)));
+        if terms.archive && self.is_archived(scene) {
+            step.survey(key);
+        } else {
+            step.now().bound(key, None);
+        }
         if let Some(client) = terms.client {
             // XEP-0386 §"Performing the bind".
-            self.end_client(client, Some(session), Close::Conflict, out);
+            self.end_client(client, Some(session), Close::Conflict, step.now());
         }
     }
 
@@ -155,7 +165,7 @@ impl Account {
                 step.now().push(Effect::Online(false));
             }
             self.leave_all(session);
-            self.admit_next(&key.jid, step.now());
+            self.admit_next(&key.jid, scene, step);
         }
         for delivery in returned {
             self.returned(delivery, ended.as_ref(), scene, step);
@@ -165,16 +175,16 @@ impl Account {
 
     /// Gives a resource that became free to the session that waits for it, unless the account was removed in
     /// the meantime.
-    fn admit_next(&mut self, jid: &Jid, out: &mut Effects) {
+    fn admit_next(&mut self, jid: &Jid, scene: &Scene<'_>, step: &mut Step) {
         let Some(at) = self.pending.iter().position(|pending| pending.jid == *jid) else {
             return;
         };
         let next = self.pending.swap_remove(at);
         if self.exists() {
-            self.admit(next.session, next.jid, next.terms, out);
+            self.admit(next.session, next.jid, next.terms, scene, step);
         } else {
             let error = Box::new(Condition::NotAllowed.into());
-            out.push(Effect::Bound(next.session, Err(error)));
+            step.now().push(Effect::Bound(next.session, Err(error)));
         }
     }
 

@@ -6,6 +6,7 @@ use rookery_stanza::{ParseError, RowId, Stanza};
 use rookery_storage::message_log::Row;
 
 use super::effect::{Change, Effects, Step, Write};
+use super::survey::Survey;
 use super::{Account, Scene};
 
 /// The store's answer to one change.
@@ -21,6 +22,8 @@ pub(crate) enum Stored {
     Failed,
     /// The rows that were asked for.
     Page(Vec<Row>),
+    /// What the log holds.
+    Surveyed(Box<Survey>),
     /// What a feature found and did.
     Outcome(Box<Outcome>),
 }
@@ -43,6 +46,9 @@ impl Account {
         match (change, answer) {
             (Change::Read(_), Stored::Page(page)) => self.page(page, step),
             (Change::Read(_), _) => self.page_failed(),
+            (Change::Survey(session), Stored::Surveyed(survey)) => {
+                self.surveyed(session, *survey, step);
+            }
             (Change::Append(append), Stored::At(row)) => self.appended(*append, row, scene, step),
             (Change::Append(append), _) => append.failed(step.now()),
             (Change::Roster(update), Stored::Done) => {
@@ -57,9 +63,7 @@ impl Account {
             }
             (_, Stored::Refused) => step.append(refused),
             (_, Stored::Done) => step.append(then),
-            (_, Stored::Failed | Stored::At(_) | Stored::Page(_) | Stored::Outcome(_)) => {
-                step.append(failed);
-            }
+            (_, _) => step.append(failed),
         }
     }
 }

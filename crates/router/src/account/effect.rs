@@ -3,8 +3,9 @@
 use std::fmt;
 
 use futures_util::future::BoxFuture;
-use rookery_delivery::{Close, Delivery, Limit, SessionId};
+use rookery_delivery::{BoundResource, Close, Delivery, Limit, SessionId, SessionKey};
 use rookery_extension::{Outcome, Results};
+use rookery_stanza::payload::archive::Metadata;
 use rookery_stanza::{Condition, Jid, Kind, RowId, Stanza, StanzaError};
 use rookery_storage::message_log::IngressId;
 use rookery_storage::{DataUpdate, RosterUpdate};
@@ -57,7 +58,7 @@ pub(crate) enum Effect {
     /// Something is refused, since it is beyond this limit.
     Limited(Limit),
     /// Answer a request to bind.
-    Bound(SessionId, Result<Jid, Box<StanzaError>>),
+    Bound(SessionId, Result<BoundResource, Box<StanzaError>>),
     /// Ask a session to end.
     Close(SessionId, Close),
     /// Ask all sessions of the account to end, and read its data again.
@@ -100,6 +101,8 @@ pub(crate) enum Change {
     Append(Box<Append>),
     /// Read rows that are owed, those after this one.
     Read(Option<RowId>),
+    /// Survey the log for a session that has its resource now.
+    Survey(SessionKey),
 }
 
 /// A request, and what a feature does about it.
@@ -133,6 +136,12 @@ impl Effects {
 
     pub(crate) fn pass_on(&mut self, message: Stanza, ingress: IngressId) {
         self.push(Effect::PassOn(message, ingress));
+    }
+
+    /// Answers a request to bind: this session has its resource.
+    pub(crate) fn bound(&mut self, session: SessionKey, archive: Option<Metadata>) {
+        let SessionKey { jid, id } = session;
+        self.push(Effect::Bound(id, Ok(BoundResource { jid, archive })));
     }
 
     /// Returns a stanza to its sender. Whether it is one that may be answered at all is seen later.
@@ -211,7 +220,10 @@ impl Write {
 impl Change {
     /// Whether what is handled next depends on what comes of it.
     fn is_depended_on(&self) -> bool {
-        matches!(self, Self::Roster(_) | Self::Read(_) | Self::Ask(_))
+        matches!(
+            self,
+            Self::Roster(_) | Self::Read(_) | Self::Ask(_) | Self::Survey(_)
+        )
     }
 }
 

@@ -10,7 +10,7 @@
 //! * `roster` (RFC 6121 §2) and `subscription` (RFC 6121 §3, Appendix A);
 //! * `appending`: what goes into the account's log before it leaves; `owed`: what clients have not confirmed
 //!   (XEP-0160); `carbons` (XEP-0280);
-//! * `bind` (RFC 6120 §7), `undelivered`;
+//! * `bind` (RFC 6120 §7), `survey` (XEP-0386), `undelivered`;
 //! * `orders`: what features want done; `waiting`: what they are told of messages that wait.
 
 mod appending;
@@ -33,6 +33,7 @@ mod sessions;
 #[cfg(feature = "simulation")]
 pub mod simulation;
 mod subscription;
+mod survey;
 #[cfg(test)]
 mod tests;
 mod undelivered;
@@ -50,6 +51,7 @@ pub(crate) use durable::Stored;
 pub(crate) use effect::{Answered, Change, Effect, Effects, Step, Write, messages};
 pub(crate) use input::{Bind, Fallen, Input};
 pub(crate) use owed::PAGE;
+pub(crate) use survey::Survey;
 
 use crate::config::Config;
 use appending::Ingress;
@@ -181,7 +183,7 @@ impl Account {
             Input::Sent { session, stanza } => self.sent(&session, stanza, scene, step),
             Input::Received(stanza, ingress) => self.received(stanza, ingress, scene, step),
             Input::Probed { from } => self.probed(&from, scene, step.now()),
-            Input::Bind(bind) => self.bind(bind, scene, step.now()),
+            Input::Bind(bind) => self.bind(bind, scene, step),
             Input::Unbound {
                 session,
                 undelivered,

@@ -101,6 +101,11 @@ impl Owed {
             .is_some_and(|replay| replay.session == session && replay.more)
     }
 
+    /// Whether they are being handed over.
+    pub(super) fn is_replayed(&self) -> bool {
+        self.replay.is_some()
+    }
+
     /// About how many rows no session has.
     pub(super) fn rows(&self) -> u64 {
         self.rows

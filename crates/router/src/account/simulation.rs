@@ -338,7 +338,7 @@ impl Home {
             match &write.change {
                 Change::Append(append) => job.append.push(append.to_message(&self.jid)),
                 Change::Read(after) => job.read = Some(*after),
-                Change::Roster(_) | Change::Data(_) | Change::Ask(_) => {}
+                Change::Roster(_) | Change::Data(_) | Change::Ask(_) | Change::Survey(_) => {}
             }
         }
         self.busy = Some(Busy::Writing(held));
@@ -364,7 +364,9 @@ impl Home {
                         }
                     },
                     Change::Read(_) => page.take().map_or(Stored::Failed, Stored::Page),
-                    Change::Roster(_) | Change::Data(_) | Change::Ask(_) => Stored::Failed,
+                    Change::Roster(_) | Change::Data(_) | Change::Ask(_) | Change::Survey(_) => {
+                        Stored::Failed
+                    }
                 };
                 self.account
                     .stored(write, answer, &town.scene(now), &mut next);
@@ -432,7 +434,7 @@ impl Home {
             Effect::Accepted => Event::Accepted,
             Effect::Settled(kind, _) => return settled(kind, out),
             Effect::Confirm(rows) => Event::Confirm(rows),
-            Effect::Bound(session, answer) => Event::Bound(session, answer),
+            Effect::Bound(session, answer) => Event::Bound(session, answer.map(|bound| bound.jid)),
             Effect::Close(session, reason) => Event::Close(session, reason),
             Effect::Expire(session) => Event::Expire(session),
             Effect::Forget(session) => Event::Forget(session),

@@ -67,11 +67,12 @@ impl HomeShard {
         if !sessions.is_empty() {
             self.perform(account, Effect::Online(false), None);
         }
-        for session in sessions {
-            self.perform(account, Effect::Close(session, Close::Internal), None);
-            self.perform(account, Effect::Forget(session), None);
+        for session in &sessions {
+            self.perform(account, Effect::Close(*session, Close::Internal), None);
+            self.perform(account, Effect::Forget(*session), None);
         }
-        for session in binding {
+        // One that has its resource may not know it yet.
+        for session in sessions.into_iter().chain(binding) {
             let error = StanzaError::new(Condition::InternalServerError);
             self.perform(account, Effect::Bound(session, Err(Box::new(error))), None);
         }

@@ -1,7 +1,9 @@
 //! What a shard is told.
 
 use actix::Message;
-use rookery_delivery::{BindRefused, BindRequest, Close, Delivery, Permit, SessionKey};
+use rookery_delivery::{
+    BindRefused, BindRequest, BoundResource, Close, Delivery, Permit, SessionKey,
+};
 use rookery_stanza::{BareJid, Jid, RowId, Stanza};
 use rookery_storage::message_log::{IngressId, Tail};
 use rookery_storage::{AccountState, StoreError};
@@ -24,7 +26,7 @@ pub(crate) struct Submit {
 #[rtype(result = "()")]
 pub(crate) struct Bind {
     pub(crate) request: BindRequest,
-    pub(crate) answer: oneshot::Sender<Result<Jid, BindRefused>>,
+    pub(crate) answer: oneshot::Sender<Result<BoundResource, BindRefused>>,
 }
 
 /// A session has ended.

@@ -25,7 +25,7 @@ use std::hash::{BuildHasher, Hash, RandomState};
 use std::sync::Arc;
 use std::time::Duration;
 
-use rookery_delivery::{BindRefused, Close, Permit, SessionId, SessionPort};
+use rookery_delivery::{BindRefused, BoundResource, Close, Permit, SessionId, SessionPort};
 use rookery_lifecycle::{Clock, TaskScope};
 use rookery_stanza::{BareJid, Jid};
 use rookery_storage::Store;
@@ -106,7 +106,7 @@ struct Measured {
 /// A session that waits for its resource.
 struct Binding {
     port: Arc<dyn SessionPort>,
-    answer: oneshot::Sender<Result<Jid, BindRefused>>,
+    answer: oneshot::Sender<Result<BoundResource, BindRefused>>,
 }
 
 /// What is to be done next.

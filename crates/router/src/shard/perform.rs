@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use rookery_delivery::{
-    BindRefused, Close, Delivery, Limit, Permit, Refusal, SessionId, SessionKey,
+    BindRefused, BoundResource, Close, Delivery, Limit, Permit, Refusal, SessionId, SessionKey,
 };
 use rookery_stanza::payload::delay::Delay;
 use rookery_stanza::{BareJid, Condition, Jid, Kind, Stanza, StanzaError, ns};
@@ -30,7 +30,7 @@ impl HomeShard {
                 let change = if online { 1 } else { -1 };
                 self.metrics.online(account.domain(), change);
             }
-            Effect::Bound(session, jid) => self.bound(Some(account), session, jid),
+            Effect::Bound(session, bound) => self.bound(Some(account), session, bound),
             Effect::Close(session, reason) => self.close(session, reason),
             Effect::Return(session, stanza, error) => {
                 if let Some(reply) = self.error_reply(&stanza, &error) {
@@ -215,13 +215,13 @@ impl HomeShard {
         &mut self,
         account: Option<&BareJid>,
         session: SessionId,
-        jid: Result<Jid, Box<StanzaError>>,
+        bound: Result<BoundResource, Box<StanzaError>>,
     ) {
         let Some(Binding { port, answer }) = self.binding.remove(&session) else {
             return;
         };
-        match (jid, account) {
-            (Ok(jid), Some(account)) => {
+        match (bound, account) {
+            (Ok(bound), Some(account)) => {
                 self.metrics.bound(account.domain(), 1);
                 let outgoing = Vec::new();
                 self.ports.insert(
@@ -233,7 +233,7 @@ impl HomeShard {
                         results: None,
                     },
                 );
-                if answer.send(Ok(jid.clone())).is_err() {
+                if let Err(Ok(BoundResource { jid, .. })) = answer.send(Ok(bound)) {
                     // The client went while it waited.
                     let session = SessionKey { jid, id: session };
                     let unbound = Input::Unbound {

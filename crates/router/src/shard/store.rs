@@ -8,13 +8,13 @@ use futures_util::future::BoxFuture;
 use rookery_delivery::Limit;
 use rookery_extension::Outcome;
 use rookery_stanza::{BareJid, RowId};
-use rookery_storage::message_log::{Appended, MessageLog, NewMessage, Row, Tail};
+use rookery_storage::message_log::{Appended, Header, MessageLog, NewMessage, Row, Tail};
 use rookery_storage::{AccountState, DataUpdate, DataWritten, RosterUpdate, Store, StoreError};
 use tokio::sync::RwLock;
 
 use super::HomeShard;
 use super::tombstones::Retraction;
-use crate::account::{Change, PAGE, Stored};
+use crate::account::{Change, PAGE, Stored, Survey};
 
 /// Everything that one account asks of the store at once.
 pub(super) struct Job {
@@ -23,6 +23,7 @@ pub(super) struct Job {
     append: Vec<NewMessage>,
     retractions: Vec<Retraction>,
     read: Option<Reading>,
+    survey: bool,
     data: Vec<DataUpdate>,
     ask: Option<BoxFuture<'static, Outcome>>,
 }
@@ -40,6 +41,7 @@ pub(crate) struct Answers {
     /// In order; consumed from the front.
     appended: Option<Result<std::vec::IntoIter<Appended>, StoreError>>,
     page: Option<Result<Vec<Row>, StoreError>>,
+    survey: Option<Result<Survey, StoreError>>,
     /// In order.
     data: VecDeque<Result<DataWritten, StoreError>>,
     outcome: Option<Outcome>,
@@ -57,6 +59,7 @@ impl Job {
             append: Vec::new(),
             retractions: Vec::new(),
             read: None,
+            survey: false,
             data: Vec::new(),
             ask: None,
         }
@@ -72,6 +75,7 @@ impl Job {
                 self.retractions.extend(Retraction::in_append(append));
             }
             Change::Read(after) => self.read = Some(Reading { after: *after }),
+            Change::Survey(_) => self.survey = true,
             Change::Data(update) => self.data.push(update.clone()),
             Change::Ask(asking) => self.ask = asking.outcome.take(),
         }
@@ -106,6 +110,10 @@ impl Job {
         }
         if let Some(ask) = self.ask {
             answers.outcome = Some(ask.await);
+        }
+        if self.survey {
+            drop(confirming.write().await);
+            answers.survey = Some(Survey::read(log, &self.account).await);
         }
         if let Some(Reading { after }) = self.read {
             drop(confirming.write().await);
@@ -154,6 +162,29 @@ impl Answers {
                 Some(Ok(page)) => Stored::Page(page),
                 Some(Err(_)) | None => Stored::Failed,
             },
+            Change::Survey(_) => match self.survey.take() {
+                Some(Ok(survey)) => Stored::Surveyed(Box::new(survey)),
+                Some(Err(_)) | None => Stored::Failed,
+            },
+        }
+    }
+}
+
+// === impl Survey ===
+
+impl Survey {
+    /// Where the archive of an account begins and ends, and everything that it is owed.
+    pub(crate) async fn read(log: &dyn MessageLog, account: &BareJid) -> Result<Self, StoreError> {
+        let span = log.span(account).await?;
+        let mut owed = Vec::new();
+        loop {
+            let after = owed.last().map(|row: &Header| row.id);
+            let page = log.list_owed(account, after, PAGE).await?;
+            let is_last = page.len() < PAGE;
+            owed.extend(page);
+            if is_last {
+                return Ok(Self { span, owed });
+            }
         }
     }
 }

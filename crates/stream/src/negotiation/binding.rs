@@ -78,12 +78,12 @@ impl Negotiation {
     pub(super) fn bound(
         &mut self,
         jid: &Jid,
-        enabled: Option<Element>,
+        outcomes: Vec<Element>,
         now: Instant,
         effects: &mut Vec<Effect>,
     ) {
         if matches!(self.state, State::Inlining) {
-            return self.conclude(Some((jid, enabled)), now, effects);
+            return self.conclude(Some((jid, outcomes)), now, effects);
         }
         let State::Binding(request) = &self.state else {
             return;

@@ -176,7 +176,7 @@ impl Negotiation {
             Input::TlsEstablished(facts) => self.tls_established(facts),
             Input::Sasl(reply) => self.authenticator_replied(reply, now, effects),
             Input::Answered(answer) => self.answered(answer, effects),
-            Input::Bound { jid, enabled } => self.bound(&jid, enabled, now, effects),
+            Input::Bound { jid, outcomes } => self.bound(&jid, outcomes, now, effects),
             Input::BindRefused(error) => self.bind_refused(&error, now, effects),
             Input::Resumed { jid, reply } => self.resumed(&jid, &reply, now, effects),
             Input::ResumeRefused(reply) => self.resume_refused(&reply, now, effects),

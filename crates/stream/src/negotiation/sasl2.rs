@@ -197,14 +197,13 @@ impl Negotiation {
     /// client is told by a bare JID, and can still ask for one by RFC 6120.
     pub(super) fn conclude(
         &mut self,
-        bound: Option<(&Jid, Option<Element>)>,
+        bound: Option<(&Jid, Vec<Element>)>,
         now: Instant,
         effects: &mut Vec<Effect>,
     ) {
-        let outcome = bound
-            .as_ref()
-            .map(|(_, enabled)| sasl2::bound(enabled.clone()));
-        let jid = bound.map(|(jid, _)| jid);
+        let (jid, outcome) = bound
+            .map(|(jid, outcomes)| (jid, sasl2::bound(outcomes)))
+            .unzip();
         let inactive = self.extended.as_ref().is_some_and(|one| one.inactive);
         self.say_success(jid, outcome, effects);
         self.state = match jid {

@@ -13,6 +13,7 @@ mod random;
 mod roster;
 mod rows;
 mod subscription;
+mod survey;
 mod waiting;
 mod world;
 

@@ -3,11 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use futures_util::FutureExt;
-use rookery_delivery::{BindTerms, Delivery, Refusal, SessionId, SessionKey};
+use rookery_delivery::{BindTerms, BoundResource, Delivery, Refusal, SessionId, SessionKey};
 use rookery_extension::{
     Addressee, Answer, Feature, Features, Host, Hosts, IqContext, IqHandler, IqMethod, IqRequest,
     Registry, Relation, Scope, Spec,
 };
+use rookery_stanza::payload::archive::Metadata;
 use rookery_stanza::{BareJid, Condition, Jid, Kind, RowId, Stanza, StanzaError, ns};
 use rookery_storage::memory::MemoryStore;
 use rookery_storage::message_log::{Appended, IngressId, MemoryLog, MessageLog, Row};
@@ -17,7 +18,9 @@ use rookery_storage::{
 };
 use rookery_xml::{Element, Limits, StreamNamespaces};
 
-use super::super::{Account, Bind, Change, Effect, Input, PAGE, Rules, Scene, Step, Stored};
+use super::super::{
+    Account, Bind, Change, Effect, Input, PAGE, Rules, Scene, Step, Stored, Survey,
+};
 use crate::config::Config;
 use crate::metrics::Outcome;
 
@@ -49,6 +52,8 @@ pub(super) struct World {
     pub(super) closed: BTreeSet<u64>,
     /// Answers to requests to bind.
     pub(super) bound: BTreeMap<u64, Result<Jid, StanzaError>>,
+    /// What sessions were told of the archive.
+    pub(super) archives: BTreeMap<u64, Metadata>,
     todo: VecDeque<(BareJid, Input)>,
     failing: bool,
     sessions: u64,
@@ -126,6 +131,7 @@ pub(super) fn write(stanza: &Stanza) -> String {
 fn hosts() -> Hosts {
     let host = |name: &str, anonymous| Host {
         anonymous,
+        archive: !anonymous,
         ..Host::new(bare(name))
     };
     Hosts::new([host("example.com", false), host("guests.example.com", true)])
@@ -183,6 +189,7 @@ impl World {
             clients: BTreeMap::new(),
             closed: BTreeSet::new(),
             bound: BTreeMap::new(),
+            archives: BTreeMap::new(),
             todo: VecDeque::new(),
             failing: false,
             sessions: 0,
@@ -202,13 +209,23 @@ impl World {
 
     /// Asks for a resource; the number of the session.
     pub(super) fn bind(&mut self, account: &str, resource: Option<&str>) -> u64 {
+        self.bind_with(account, resource, BindTerms::default())
+    }
+
+    /// Asks for a resource by XEP-0386; the number of the session.
+    pub(super) fn bind_with(
+        &mut self,
+        account: &str,
+        resource: Option<&str>,
+        terms: BindTerms,
+    ) -> u64 {
         self.sessions += 1;
         let session = self.sessions;
         let bind = Bind {
             session: SessionId(session),
             resource: resource.map(str::to_owned),
             random: format!("random-{session}"),
-            terms: BindTerms::default(),
+            terms,
         };
         self.input(&bare(account), Input::Bind(bind));
         session
@@ -505,6 +522,10 @@ impl World {
                     _ => Stored::Failed,
                 }
             }
+            Change::Survey(_) => match Survey::read(&self.log, account).now_or_never().unwrap() {
+                Ok(survey) => Stored::Surveyed(Box::new(survey)),
+                Err(_) => Stored::Failed,
+            },
             Change::Read(after) => {
                 self.reads += 1;
                 match self
@@ -560,14 +581,18 @@ impl World {
             Effect::Settled(kind, outcome) => self.settle(kind, outcome),
             Effect::Unreadable => panic!("everything stored can be read"),
             Effect::Bound(session, answer) => {
-                if let Ok(jid) = &answer {
+                if let Ok(BoundResource { jid, archive }) = &answer {
+                    (self.archives).extend(archive.clone().map(|archive| (session.0, archive)));
                     let client = Client {
                         session: session.0,
                         ..Client::default()
                     };
                     self.clients.insert(jid.clone(), client);
                 }
-                self.bound.insert(session.0, answer.map_err(|error| *error));
+                self.bound.insert(
+                    session.0,
+                    answer.map(|bound| bound.jid).map_err(|error| *error),
+                );
             }
             Effect::Close(session, _) => {
                 self.closed.insert(session.0);

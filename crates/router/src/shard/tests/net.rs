@@ -11,14 +11,14 @@ use actix_rt::{Arbiter, System};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use rookery_delivery::{
-    BindRefused, BindRequest, BindTerms, Close, Credit, Delivery, Homes, Load, Permit, Refusal,
-    Refused, SessionId, SessionKey, SessionPort,
+    BindRefused, BindRequest, BindTerms, BoundResource, Close, Credit, Delivery, Homes, Load,
+    Permit, Refusal, Refused, SessionId, SessionKey, SessionPort,
 };
 use rookery_extension::{
     Answer, Feature, Host, Hosts, IqContext, IqHandler, IqMethod, IqRequest, Registry, Scope, Spec,
 };
 use rookery_lifecycle::{Clock, TaskScope};
-use rookery_stanza::{BareJid, Jid, Stanza, StanzaError, ns};
+use rookery_stanza::{BareJid, Stanza, StanzaError, ns};
 use rookery_storage::message_log::{MemoryLog, MessageLog};
 use rookery_storage::{AccountStore, Credentials, ScramKeys};
 use rookery_telemetry::Registry as Metrics;
@@ -35,7 +35,7 @@ use crate::homes::{Parts, Router};
 /// How long anything may take.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// A resource, when there is one.
-pub(super) type Bound = BoxFuture<'static, Result<Jid, BindRefused>>;
+pub(super) type Bound = BoxFuture<'static, Result<BoundResource, BindRefused>>;
 
 /// One small stanza in flight, for tests that do not look at it.
 pub(super) const ONE: Load = Load {
@@ -217,7 +217,7 @@ impl Net {
         let (to_client, deliveries) = mpsc::channel(1024);
         let (to_close, closed) = mpsc::channel(8);
         let (id, bound) = self.bind(account, resource, to_client, to_close);
-        let jid = timeout(PATIENCE, bound).await.expect("an answer")?;
+        let BoundResource { jid, .. } = timeout(PATIENCE, bound).await.expect("an answer")?;
         Ok(Client {
             key: SessionKey { jid, id },
             deliveries,

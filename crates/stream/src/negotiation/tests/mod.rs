@@ -188,7 +188,7 @@ fn success() -> Input {
 fn bound(resource: &str) -> Input {
     Input::Bound {
         jid: Jid::parse(&format!("{ACCOUNT}/{resource}")).unwrap(),
-        enabled: None,
+        outcomes: Vec::new(),
     }
 }
 

@@ -142,7 +142,7 @@ fn stream_management_is_enabled_with_the_resource_xep0386_xep0198() {
     );
     let said = play.told(Input::Bound {
         jid: Jid::parse(&format!("{ACCOUNT}/made")).unwrap(),
-        enabled: Some(managed("enabled")),
+        outcomes: vec![managed("enabled")],
     });
     let bound = "<bound xmlns='urn:xmpp:bind:0'><enabled xmlns='urn:xmpp:sm:3'/></bound>";
     assert!(
