@@ -45,7 +45,7 @@ fn setting(key: &Key) -> String {
         // The one host that is there when none is named.
         ("host.name", _) => "name = \"localhost\"".to_owned(),
         (_, Some(default)) => format!("{} = {default}", key.name),
-        (_, None) => format!("#{} = \"\"", key.name),
+        (_, None) => format!("#{} = {}", key.name, key.kind.placeholder()),
     }
 }
 

@@ -175,6 +175,17 @@ impl Kind {
         }
     }
 
+    /// A value of this kind, as the file writes it, for a key that has no default.
+    pub fn placeholder(&self) -> String {
+        match self {
+            Self::Text => "\"\"".to_owned(),
+            Self::Whole => "0".to_owned(),
+            Self::Switch => "true".to_owned(),
+            Self::Choice(words) => format!("{:?}", words.first().map_or("", String::as_str)),
+            Self::List(_) => "[]".to_owned(),
+        }
+    }
+
     fn of(schema: &Value, walk: &Walk<'_>) -> Self {
         let schema = walk.resolve(schema);
         if let Some(words) = words(schema) {

@@ -57,6 +57,14 @@ fn the_example_is_the_default() {
 }
 
 #[test]
+fn what_the_example_leaves_open_is_written_as_its_kind_wants_it() {
+    let example = example::text();
+    assert!(example.contains("\n#archive = true\n"), "{example}");
+    let config = read(&example.replace("\n#archive = ", "\narchive = "), &[]).unwrap();
+    assert_eq!(config.host[0].archive, Some(true));
+}
+
+#[test]
 fn the_reference_and_the_example_name_every_key() {
     let (reference, example) = (reference::text(), example::text());
     let keys = Keys::new();
