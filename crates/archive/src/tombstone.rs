@@ -31,7 +31,7 @@ pub fn tombstone(original: &Stanza, retraction: &Stanza, received: i64) -> Optio
     };
     let retracted = Retracted {
         // Clients find the retraction by it (§4); without one, there is nothing that they could find.
-        id: retraction.id.clone()?,
+        id: retraction.id.as_deref()?.into(),
         by: None,
         stamp: Some(received),
     };

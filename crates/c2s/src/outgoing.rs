@@ -71,6 +71,7 @@ impl Outgoing {
 
     /// Writes the next piece of the queue into `plaintext`.
     pub(crate) fn next_piece(&mut self, plaintext: &mut Vec<u8>) {
+        plaintext.reserve(self.queued_bytes.min(PIECE));
         while plaintext.len() < PIECE {
             let Some(item) = self.queue.pop_front() else {
                 break;

@@ -1,5 +1,7 @@
 //! Stream headers of components (XEP-0114 §3; RFC 6120 §4.7, §4.8).
 
+use std::sync::Arc;
+
 use rookery_stanza::{BareJid, StreamCondition, ns};
 use rookery_xml::{Header, StreamNamespaces, escape_attribute};
 
@@ -15,7 +17,7 @@ pub(crate) struct Greeting {
     /// The component that it says it is, prepared.
     pub(crate) component: String,
     /// The language of its stanzas.
-    pub(crate) lang: Option<Box<str>>,
+    pub(crate) lang: Option<Arc<str>>,
     /// What its header declared.
     pub(crate) declared: StreamNamespaces,
 }

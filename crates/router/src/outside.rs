@@ -11,7 +11,7 @@ use crate::account::messages;
 use crate::decide::{Destination, decide};
 use crate::homes::Router;
 use crate::metrics::{Mailbox, Outcome, Queue};
-use crate::shard::{Hop, Parcel};
+use crate::shard::{Content, Hop, Parcel};
 
 /// For each shard, what is on its way there.
 type Hops = Vec<Vec<Parcel>>;
@@ -85,7 +85,7 @@ impl Router {
             self.metrics.rejected.of(Queue::Shard).increment();
             let error_to_sender = Condition::ResourceConstraint.into();
             for Parcel { content, permit } in error.into_inner().0 {
-                if let crate::shard::Content::One(stanza, _) = content {
+                if let Content::One(stanza, _) = content {
                     // The sender is a component: nothing of this is for a shard.
                     let mut none = Hops::new();
                     self.bounce(&stanza, &error_to_sender, permit.as_ref(), &mut none);
@@ -141,7 +141,7 @@ impl Inlet for Router {
 
 fn parcel(stanza: Stanza, permit: Option<&Permit>) -> Parcel {
     Parcel {
-        content: stanza.into(),
+        content: Content::One(stanza, None),
         permit: permit.cloned(),
     }
 }

@@ -1,5 +1,7 @@
 //! Stream headers, the client's and ours (RFC 6120 §4.7, §4.8).
 
+use std::sync::Arc;
+
 use rookery_stanza::{BareJid, Jid, StreamCondition, StreamError, ns};
 use rookery_xml::{Header, StreamNamespaces, escape_attribute};
 
@@ -16,7 +18,7 @@ pub(crate) struct Greeting {
     /// Who the client says it is.
     pub(crate) from: Option<Jid>,
     /// The language of its stanzas.
-    pub(crate) lang: Option<Box<str>>,
+    pub(crate) lang: Option<Arc<str>>,
     /// The version of XMPP that it speaks.
     pub(crate) version: Version,
     /// What its header declared.
@@ -95,7 +97,7 @@ fn check_names(header: &Header) -> Result<(), StreamCondition> {
 }
 
 /// §4.7.4: a language tag; what is none is not remembered.
-fn language(tag: &str) -> Option<Box<str>> {
+fn language(tag: &str) -> Option<Arc<str>> {
     let sensible = (1..=LONGEST_LANGUAGE).contains(&tag.len())
         && tag
             .bytes()

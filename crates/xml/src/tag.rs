@@ -23,7 +23,7 @@ pub(crate) struct Tag<'a> {
     pub(crate) prefix: &'a str,
     pub(crate) name: &'a str,
     pub(crate) namespace: Cow<'a, str>,
-    pub(crate) attributes: SmallVec<[TopAttribute<'a>; 8]>,
+    pub(crate) attributes: SmallVec<[TopAttribute<'a>; 5]>,
     pub(crate) declarations: SmallVec<[Declaration<'a>; 2]>,
 }
 

@@ -20,13 +20,13 @@ pub struct Top<'a> {
     /// Local name of the element.
     pub name: &'a str,
     /// Attributes, without namespace declarations.
-    pub attributes: SmallVec<[TopAttribute<'a>; 8]>,
+    pub attributes: SmallVec<[TopAttribute<'a>; 5]>,
     /// Namespace declarations on the element itself.
     pub declarations: SmallVec<[Declaration<'a>; 2]>,
     /// From the end of the start tag to the beginning of the end tag.
     pub content: Range<usize>,
     /// The child elements, in order.
-    pub children: SmallVec<[Child<'a>; 4]>,
+    pub children: SmallVec<[Child<'a>; 2]>,
     /// Whether the element has text of its own other than white space.
     pub has_text: bool,
     /// Prefixes that are used in names anywhere in the stanza and bound by the stream header.

@@ -132,6 +132,11 @@ impl Account {
         }
     }
 
+    /// Its address.
+    pub(crate) fn jid(&self) -> &BareJid {
+        &self.jid
+    }
+
     /// Takes what the store has for this account; `None` when there is no such account.
     pub(crate) fn load(&mut self, stored: Option<(AccountState, Kept, Tail)>) {
         self.standing = match (&stored, self.standing) {

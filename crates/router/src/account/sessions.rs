@@ -1,6 +1,7 @@
 //! The bound resources of an account.
 
 use std::collections::{BTreeSet, VecDeque};
+use std::sync::Arc;
 
 use rookery_delivery::{Custody, Delivery, SessionId, SessionKey};
 use rookery_extension::{Keep, Kept, SessionView};
@@ -61,7 +62,7 @@ pub(crate) struct Dialogue {
     /// The topics that it gets pushes about.
     topics: Vec<&'static str>,
     /// Questions that its client has not answered: their ids and tags.
-    questions: VecDeque<(Box<str>, String)>,
+    questions: VecDeque<(Arc<str>, String)>,
     /// What they keep for it.
     kept: Kept,
 }
@@ -280,7 +281,7 @@ impl Dialogue {
 
     /// The client was asked. The oldest question that it left unanswered is forgotten when there are too
     /// many.
-    pub(crate) fn asked(&mut self, id: Box<str>, tag: String) {
+    pub(crate) fn asked(&mut self, id: Arc<str>, tag: String) {
         if self.questions.len() >= QUESTIONS {
             self.questions.pop_front();
         }

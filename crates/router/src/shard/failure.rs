@@ -8,6 +8,7 @@ use rookery_stanza::{BareJid, Condition, StanzaError};
 
 use super::HomeShard;
 use super::slot::Held;
+use super::slots::Place;
 use crate::account::{Account, Effect, Effects, Input, Write};
 use crate::metrics::{Actor, Cause};
 
@@ -22,7 +23,7 @@ impl HomeShard {
     /// `input` and the steps that had not yet reached the store are refused.
     pub(super) fn broken(
         &mut self,
-        account: &BareJid,
+        place: Place,
         input: Option<Input>,
         permit: Option<Permit>,
         held: Held,
@@ -32,9 +33,10 @@ impl HomeShard {
             .of(Actor::Account, Cause::Panic)
             .increment();
         let ingress = self.numbers.next();
-        let Some(slot) = self.slots.get_mut(account.as_str()) else {
+        let Some(slot) = self.slots.get_mut(place) else {
             return;
         };
+        let account = &slot.account.jid().clone();
         let (sessions, binding) = slot.account.session_ids();
         let anew = Account::new(account.clone(), ingress);
         let fallen = std::mem::replace(&mut slot.account, anew).fall();
@@ -55,7 +57,7 @@ impl HomeShard {
         if let Some(input) = input {
             self.refuse(input, Condition::InternalServerError, permit.as_ref());
         }
-        self.work(account, None, Held::new());
+        self.work(place, None, Held::new());
     }
 
     fn end_sessions(

@@ -99,7 +99,7 @@ impl Handler<Submit> for HomeShard {
                     session: session.clone(),
                     stanza,
                 };
-                shard.input(account.clone(), input, Some(permit.clone()));
+                shard.input(&account, input, Some(permit.clone()));
             }
         });
     }
@@ -141,7 +141,7 @@ impl Handler<Bind> for HomeShard {
                 random,
                 terms: request.terms,
             };
-            shard.input(request.account, Input::Bind(bind), None);
+            shard.input(&request.account, Input::Bind(bind), None);
         });
     }
 }
@@ -157,7 +157,7 @@ impl Handler<Unbind> for HomeShard {
             } = unbind;
             let account = session.jid.bare();
             shard.input(
-                account,
+                &account,
                 Input::Unbound {
                     session,
                     undelivered,
@@ -178,7 +178,7 @@ impl Handler<Confirmed> for HomeShard {
                 session: session.id,
                 rows,
             };
-            shard.input(session.jid.bare(), input, None);
+            shard.input(&session.jid.bare(), input, None);
         });
     }
 }

@@ -144,9 +144,3 @@ impl Hop {
         self.0.iter().map(Parcel::messages).sum()
     }
 }
-
-impl From<Stanza> for Content {
-    fn from(stanza: Stanza) -> Self {
-        Self::One(stanza, None)
-    }
-}

@@ -5,6 +5,7 @@
 //! one batch (`outbox`). While the store works for an account, its further inputs wait, bounded; the
 //! other accounts go on.
 
+mod by_session;
 mod failure;
 mod handlers;
 mod message;
@@ -13,6 +14,7 @@ mod outside;
 mod perform;
 mod results;
 mod slot;
+mod slots;
 mod store;
 #[cfg(test)]
 mod tests;
@@ -37,12 +39,14 @@ use crate::account::{Input, Rules, Step};
 use crate::homes::Shards;
 use crate::metrics::{Actor, Mailbox, Metrics};
 
+use by_session::BySession;
 pub(crate) use message::{
     Bind, CloseAccount, CloseAll, Confirmed, Content, CountSessions, Hop, Parcel, Submit, Unbind,
 };
 use message::{Loaded, Replied, Written};
 use outbox::{Outbox, Port};
 use slot::Slot;
+use slots::Slots;
 
 /// How often the shard looks after sessions that do not unbind, and idle accounts.
 const TICK: Duration = Duration::from_secs(1);
@@ -65,15 +69,14 @@ pub(crate) struct HomeShard {
     scope: TaskScope,
     clock: Clock,
     metrics: Metrics,
-    /// Boxed, since a map has places to spare.
-    slots: HashMap<BareJid, Box<Slot>>,
-    ports: HashMap<SessionId, Port>,
-    binding: HashMap<SessionId, Binding>,
+    slots: Slots,
+    ports: BySession<Port>,
+    binding: BySession<Binding>,
     outbox: Outbox,
     /// What is still to be done before the message in hand is handled.
     todo: VecDeque<Todo>,
     /// Sessions that were asked to end and have not ended yet.
-    closing: HashMap<SessionId, Close>,
+    closing: BySession<Close>,
     /// Accounts whose sessions end when everything in hand has been handed over.
     ending: Vec<(BareJid, Close)>,
     /// Sessions that have until then to unbind, in that order.
@@ -109,7 +112,7 @@ struct Binding {
     answer: oneshot::Sender<Result<BoundResource, BindRefused>>,
 }
 
-/// What is to be done next.
+/// What is to be done next. What is rare is boxed: everything that is passed on is moved through here.
 #[derive(Debug)]
 enum Todo {
     /// Hand a stanza to accounts of this shard.
@@ -117,11 +120,11 @@ enum Todo {
     /// Hand an input to an account.
     Input(BareJid, Input),
     /// The store could not be asked.
-    Loaded(Loaded),
+    Loaded(Box<Loaded>),
     /// The store could not be asked.
-    Written(Written),
+    Written(Box<Written>),
     /// A feature has answered.
-    Replied(Replied),
+    Replied(Box<Replied>),
 }
 
 // === impl Numbers ===
@@ -156,12 +159,12 @@ impl HomeShard {
             scope,
             clock,
             metrics,
-            slots: HashMap::new(),
-            ports: HashMap::new(),
-            binding: HashMap::new(),
+            slots: Slots::default(),
+            ports: BySession::default(),
+            binding: BySession::default(),
             outbox: Outbox::default(),
             todo: VecDeque::new(),
-            closing: HashMap::new(),
+            closing: BySession::default(),
             ending: Vec::new(),
             expiring: VecDeque::new(),
             now: 0,
@@ -189,8 +192,7 @@ impl HomeShard {
                 .push_back(Todo::Input(account, Input::Expired(session)));
         }
         let idle = u64::try_from(IDLE_TIME.as_millis()).unwrap_or(u64::MAX);
-        self.let_go(self.now.saturating_sub(idle));
-        give_back(&mut self.slots);
+        self.slots.sweep(self.now.saturating_sub(idle));
         give_back(&mut self.ports);
         give_back(&mut self.binding);
         self.measure();
@@ -200,7 +202,7 @@ impl HomeShard {
     fn measure(&mut self) {
         let now = Measured {
             accounts: self.slots.len(),
-            waiting: self.slots.values().map(|slot| slot.waiting.len()).sum(),
+            waiting: self.slots.watched().map(|slot| slot.waiting.len()).sum(),
             messages: self.messages(),
         };
         let before = std::mem::replace(&mut self.measured, now);
@@ -217,14 +219,8 @@ impl HomeShard {
 
     /// How many messages lie here.
     fn messages(&self) -> i64 {
-        let slots: i64 = self.slots.values().map(|slot| slot.messages()).sum();
+        let slots: i64 = self.slots.watched().map(Slot::messages).sum();
         slots + self.outbox.messages()
-    }
-
-    /// Lets accounts go that have been idle since before `since`.
-    fn let_go(&mut self, since: u64) {
-        self.slots
-            .retain(|_, slot| !slot.is_idle() || slot.idle_since > since);
     }
 
     /// Does everything that is to be done, and hands over what came of it.
@@ -233,10 +229,10 @@ impl HomeShard {
             while let Some(todo) = self.todo.pop_front() {
                 match todo {
                     Todo::Receive(parcel) => self.receive(parcel),
-                    Todo::Input(account, input) => self.input(account, input, None),
-                    Todo::Loaded(loaded) => self.loaded(loaded),
-                    Todo::Written(written) => self.written(written),
-                    Todo::Replied(replied) => self.replied(replied),
+                    Todo::Input(account, input) => self.input(&account, input, None),
+                    Todo::Loaded(loaded) => self.loaded(*loaded),
+                    Todo::Written(written) => self.written(*written),
+                    Todo::Replied(replied) => self.replied(*replied),
                 }
             }
             self.hand_over();
@@ -260,20 +256,20 @@ impl HomeShard {
         match content {
             Content::One(stanza, ingress) => {
                 if let Some(account) = stanza.to.as_ref().map(Jid::bare) {
-                    self.input(account, Input::Received(stanza, ingress), permit);
+                    self.input(&account, Input::Received(stanza, ingress), permit);
                 }
             }
             Content::Many(stanza, to) => {
                 for to in to {
                     let account = to.bare();
                     let stanza = stanza.clone().with_to(to);
-                    self.input(account, Input::Received(stanza, None), permit.clone());
+                    self.input(&account, Input::Received(stanza, None), permit.clone());
                 }
             }
             Content::Probe(from, to) => {
                 for to in to {
                     self.input(
-                        to.bare(),
+                        &to.bare(),
                         Input::Probed { from: from.clone() },
                         permit.clone(),
                     );
@@ -297,22 +293,21 @@ impl HomeShard {
     }
 
     /// Whose credit `permit` is does not matter here: it is given back when the last clone is gone.
-    fn enqueue(&mut self, content: impl Into<Content>, to: &Jid, permit: Option<&Permit>) {
+    fn enqueue(&mut self, content: Content, home: usize, permit: Option<&Permit>) {
         let parcel = Parcel {
-            content: content.into(),
+            content,
             permit: permit.cloned(),
         };
-        let index = self.shards.index_of(to);
-        if index == self.index {
+        if home == self.index {
             self.todo.push_back(Todo::Receive(parcel));
         } else {
-            self.outbox.add(index, parcel);
+            self.outbox.add(home, parcel);
         }
     }
 }
 
 /// Gives memory back that an earlier crowd needed.
-fn give_back<K: Eq + Hash, V>(map: &mut HashMap<K, V>) {
+fn give_back<K: Eq + Hash, V, S: BuildHasher>(map: &mut HashMap<K, V, S>) {
     if map.len() < map.capacity() / 4 {
         map.shrink_to(map.len() * 2);
     }

@@ -96,11 +96,14 @@ impl HomeShard {
 
     /// Sends a stanza to the home of its recipient.
     fn route(&mut self, stanza: Stanza, ingress: Option<IngressId>, permit: Option<&Permit>) {
-        match stanza.to.clone() {
+        match &stanza.to {
             Some(to) if self.rules.hosts.is_component(to.domain()) => {
                 self.hand_out(stanza, permit);
             }
-            Some(to) => self.enqueue(Content::One(stanza, ingress), &to, permit),
+            Some(to) => {
+                let home = self.shards.index_of(to);
+                self.enqueue(Content::One(stanza, ingress), home, permit);
+            }
             None => self.metrics.settle(stanza.kind, Outcome::Dropped),
         }
     }
@@ -124,9 +127,9 @@ impl HomeShard {
         if !outside.is_empty() {
             self.hand_out_all(content(outside), permit);
         }
-        for to in homes {
-            if let Some(first) = to.first().cloned() {
-                self.enqueue(content(to), &first, permit);
+        for (home, to) in homes.into_iter().enumerate() {
+            if !to.is_empty() {
+                self.enqueue(content(to), home, permit);
             }
         }
     }
@@ -177,11 +180,11 @@ impl HomeShard {
         if self.scope.spawn("iq-answer", task).is_err() {
             self.metrics.shared.exceeded(Limit::Tasks);
             let answer = Err(Condition::ResourceConstraint.into());
-            self.todo.push_back(Todo::Replied(Replied {
+            self.todo.push_back(Todo::Replied(Box::new(Replied {
                 request,
                 answer,
                 permit: permit.cloned(),
-            }));
+            })));
         }
     }
 
@@ -251,7 +254,7 @@ impl HomeShard {
     /// Asks all sessions of an account to end, those that wait for a resource too, and has its data read
     /// again before they are used again.
     pub(super) fn close_account(&mut self, account: &BareJid, reason: Close) {
-        let Some(slot) = self.slots.get_mut(account.as_str()) else {
+        let Some(slot) = self.slots.of(account) else {
             return;
         };
         slot.stale = true;

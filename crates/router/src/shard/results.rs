@@ -49,7 +49,7 @@ impl HomeShard {
         results: Results,
         permit: Option<&Permit>,
     ) {
-        let slot = self.slots.get(account.as_str());
+        let slot = self.slots.of(account);
         let asker = slot
             .zip(request.from.as_ref())
             .and_then(|(slot, from)| slot.account.session_at(from));
@@ -76,11 +76,11 @@ impl HomeShard {
         };
         if self.scope.spawn("results", task).is_err() {
             self.metrics.shared.exceeded(Limit::Tasks);
-            self.todo.push_back(Todo::Replied(Replied {
+            self.todo.push_back(Todo::Replied(Box::new(Replied {
                 request,
                 answer: Err(Condition::ResourceConstraint.into()),
                 permit: None,
-            }));
+            })));
         }
     }
 }

@@ -32,9 +32,11 @@ pub(super) struct Slot {
     pub(super) stale: bool,
     /// Since when it has done nothing, in unix milliseconds.
     pub(super) idle_since: u64,
+    /// It is looked at when those are let go that are idle.
+    pub(super) watched: bool,
     /// Shared by confirmations that the log has not answered yet. Who reads what is owed waits for them, so
     /// that nothing is handed over again that was confirmed.
-    pub(super) confirming: Arc<RwLock<()>>,
+    confirming: Option<Arc<RwLock<()>>>,
 }
 
 /// What the store is doing for an account.
@@ -112,7 +114,8 @@ impl Slot {
             waiting: Inputs::default(),
             stale: !is_host,
             idle_since: 0,
-            confirming: Arc::default(),
+            watched: false,
+            confirming: None,
         }
     }
 
@@ -128,6 +131,25 @@ impl Slot {
     /// Whether it can be let go: no session, nothing waits, the store does nothing for it.
     pub(super) fn is_idle(&self) -> bool {
         let is_quiet = self.busy.is_none() && self.waiting.is_empty();
-        is_quiet && self.account.is_idle() && self.confirming.try_write().is_ok()
+        is_quiet && self.account.is_idle() && !self.confirms()
+    }
+
+    /// What confirmations share, and who reads what is owed waits for.
+    pub(super) fn confirming(&mut self) -> Arc<RwLock<()>> {
+        Arc::clone(self.confirming.get_or_insert_default())
+    }
+
+    /// Whether a confirmation has not been answered.
+    fn confirms(&self) -> bool {
+        let confirming = self.confirming.as_ref();
+        confirming.is_some_and(|lock| lock.try_write().is_err())
+    }
+
+    /// It has nothing to do, and gives memory back that it needed while it had.
+    pub(super) fn rest(&mut self, now: u64) {
+        self.idle_since = now;
+        self.waiting.shrink();
+        // Whoever had it is done.
+        self.confirming.take_if(|lock| Arc::strong_count(lock) == 1);
     }
 }

@@ -81,12 +81,17 @@ impl Job {
         }
     }
 
-    /// Does it: first what is written, then what is read.
+    /// Whether it reads what is owed.
+    pub(super) fn reads(&self) -> bool {
+        self.survey || self.read.is_some()
+    }
+
+    /// Does it: first what is written, then what is read, when the confirmations that `confirming` knows are through.
     pub(super) async fn run(
         self,
         store: &dyn Store,
         log: &dyn MessageLog,
-        confirming: &RwLock<()>,
+        confirming: Option<&RwLock<()>>,
     ) -> Answers {
         let mut answers = Answers::default();
         if let Some(update) = self.roster {
@@ -111,12 +116,13 @@ impl Job {
         if let Some(ask) = self.ask {
             answers.outcome = Some(ask.await);
         }
-        if self.survey {
+        if let Some(confirming) = confirming {
             drop(confirming.write().await);
+        }
+        if self.survey {
             answers.survey = Some(Survey::read(log, &self.account).await);
         }
         if let Some(Reading { after }) = self.read {
-            drop(confirming.write().await);
             answers.page = Some(log.read_owed(&self.account, after, PAGE).await);
         }
         answers
@@ -193,11 +199,11 @@ impl Survey {
 
 impl HomeShard {
     /// Has the log forget what an account was owed. Nothing waits for it but who reads what is owed.
-    pub(super) fn confirm(&self, account: &BareJid, rows: Vec<RowId>) {
-        let Some(slot) = self.slots.get(account.as_str()) else {
+    pub(super) fn confirm(&mut self, account: &BareJid, rows: Vec<RowId>) {
+        let Some(slot) = self.slots.of(account) else {
             return;
         };
-        let confirming = Arc::clone(&slot.confirming).try_read_owned();
+        let confirming = slot.confirming().try_read_owned();
         let (log, account) = (Arc::clone(&self.log), account.clone());
         let task = async move {
             if let Err(error) = log.confirm(&account, rows).await {

@@ -1,6 +1,5 @@
 //! Handling the inputs of an account one after the other, with the store in between.
 
-use std::collections::hash_map::Entry;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,6 +12,7 @@ use tokio::time::timeout;
 use super::failure::contained;
 use super::message::{Loaded, Written};
 use super::slot::{Busy, Held, Slot};
+use super::slots::Place;
 use super::store::{Answers, Job, read_account};
 use super::{HomeShard, Todo};
 use crate::account::{Effect, Effects, Input, Scene, Step};
@@ -26,25 +26,23 @@ const STORE_TIME: Duration = Duration::from_secs(30);
 
 impl HomeShard {
     /// Something happens to an account: it is handled now, or waits while the store works for the account.
-    pub(super) fn input(&mut self, account: BareJid, input: Input, permit: Option<Permit>) {
-        let slot = match self.slots.entry(account) {
-            Entry::Occupied(entry) => {
-                if entry.get().busy.is_none() {
-                    let account = entry.key().clone();
-                    return self.work(&account, Some((input, permit)), Held::new());
-                }
-                entry.into_mut()
+    pub(super) fn input(&mut self, account: &BareJid, input: Input, permit: Option<Permit>) {
+        let Some(place) = self.slots.find(account) else {
+            if !input.concerns_absent() {
+                return self.neglect(input);
             }
-            Entry::Vacant(_) if !input.concerns_absent() => return self.neglect(input),
-            Entry::Vacant(entry) => {
-                let account = entry.key().clone();
-                let mut slot = Box::new(Slot::new(account.clone(), self.numbers.next()));
-                slot.waiting.push_back((input, permit));
-                entry.insert(slot);
-                self.make_room();
-                return self.work(&account, None, Held::new());
-            }
+            let place = self
+                .slots
+                .add(Slot::new(account.clone(), self.numbers.next()));
+            self.make_room();
+            return self.work(place, Some((input, permit)), Held::new());
         };
+        let Some(slot) = self.slots.get_mut(place) else {
+            return;
+        };
+        if slot.busy.is_none() {
+            return self.work(place, Some((input, permit)), Held::new());
+        }
         let config = &self.rules.config;
         let (stanzas, bytes) = (config.waiting_stanzas, config.waiting_bytes);
         if input.may_be_refused() && !slot.waiting.has_room(&input, stanzas, bytes) {
@@ -63,7 +61,7 @@ impl HomeShard {
                 .len()
                 .saturating_add(self.rules.config.idle_accounts)
         {
-            self.let_go(u64::MAX);
+            self.slots.sweep(u64::MAX);
         }
     }
 
@@ -71,12 +69,13 @@ impl HomeShard {
     /// store already.
     pub(super) fn work(
         &mut self,
-        account: &BareJid,
+        place: Place,
         mut first: Option<(Input, Option<Permit>)>,
         mut held: Held,
     ) {
+        self.slots.watch(place);
         while !held.last().is_some_and(|(step, _)| step.ends_batch()) && held.len() < BATCH {
-            let Some(slot) = self.slots.get_mut(account.as_str()) else {
+            let Some(slot) = self.slots.get_mut(place) else {
                 return;
             };
             if slot.stale {
@@ -93,25 +92,25 @@ impl HomeShard {
             let spare = input.answerable();
             let mut step = std::mem::take(&mut self.scratch);
             if !contained(|| slot.account.handle(input, &scene, &mut step)) {
-                return self.broken(account, spare, permit, held);
+                return self.broken(place, spare, permit, held);
             }
-            self.stage(account, step, permit, &mut held);
+            let account = slot.account.jid().clone();
+            self.stage(&account, step, permit, &mut held);
         }
-        let Some(slot) = self.slots.get_mut(account.as_str()) else {
+        let Some(slot) = self.slots.get_mut(place) else {
             return;
         };
         if let Some(input) = first {
             slot.waiting.push_front(input);
         }
         if !held.is_empty() {
-            self.write(account, held);
+            self.write(place, held);
         } else if slot.stale {
-            self.load(account);
+            self.load(place);
         } else if slot.is_idle() && !slot.account.is_stored() {
-            self.slots.remove(account.as_str());
+            self.slots.remove(place);
         } else {
-            slot.idle_since = self.now;
-            slot.waiting.shrink();
+            slot.rest(self.now);
         }
     }
 
@@ -136,20 +135,21 @@ impl HomeShard {
     }
 
     /// Asks the store to make the writes of `held`.
-    fn write(&mut self, account: &BareJid, mut held: Held) {
-        let Some(slot) = self.slots.get_mut(account.as_str()) else {
+    fn write(&mut self, place: Place, mut held: Held) {
+        let Some(slot) = self.slots.get_mut(place) else {
             return;
         };
+        let account = slot.account.jid().clone();
         let mut job = Job::new(account.clone());
         for (write, _) in held.iter_mut().flat_map(|(step, _)| &mut step.writes) {
             job.add(&mut write.change);
         }
+        let (asked, confirming) = (account.clone(), job.reads().then(|| slot.confirming()));
         slot.busy = Some(Busy::Writing(held));
         let (store, log) = (Arc::clone(&self.store), Arc::clone(&self.log));
         let (index, shards) = (self.index, Arc::clone(&self.shards));
-        let (asked, confirming) = (account.clone(), Arc::clone(&slot.confirming));
         let task = async move {
-            let answers = timeout(STORE_TIME, job.run(&*store, &*log, &confirming)).await;
+            let answers = timeout(STORE_TIME, job.run(&*store, &*log, confirming.as_deref())).await;
             let answers = answers.unwrap_or_else(|_| Answers::none());
             shards
                 .tell(
@@ -164,10 +164,10 @@ impl HomeShard {
         if self.scope.spawn("account-write", task).is_err() {
             self.metrics.shared.exceeded(Limit::Tasks);
             let written = Written {
-                account: account.clone(),
+                account,
                 answers: Answers::none(),
             };
-            self.todo.push_back(Todo::Written(written));
+            self.todo.push_back(Todo::Written(Box::new(written)));
         }
     }
 
@@ -177,7 +177,10 @@ impl HomeShard {
             account,
             mut answers,
         } = written;
-        let Some(slot) = self.slots.get_mut(account.as_str()) else {
+        let Some(place) = self.slots.find(&account) else {
+            return;
+        };
+        let Some(slot) = self.slots.get_mut(place) else {
             return;
         };
         let Some(Busy::Writing(steps)) = slot.busy.take() else {
@@ -201,21 +204,22 @@ impl HomeShard {
             ready.push((next, permit));
         }
         if broken {
-            return self.broken(&account, None, None, ready);
+            return self.broken(place, None, None, ready);
         }
         let mut held = Held::new();
         for (step, permit) in ready {
             self.stage(&account, step, permit, &mut held);
         }
-        self.work(&account, None, held);
+        self.work(place, None, held);
     }
 
     /// Asks the store for an account's data.
-    fn load(&mut self, account: &BareJid) {
-        let Some(slot) = self.slots.get_mut(account.as_str()) else {
+    fn load(&mut self, place: Place) {
+        let Some(slot) = self.slots.get_mut(place) else {
             return;
         };
         slot.busy = Some(Busy::Loading);
+        let account = slot.account.jid().clone();
         let (store, log) = (Arc::clone(&self.store), Arc::clone(&self.log));
         let (index, shards) = (self.index, Arc::clone(&self.shards));
         let (features, asked) = (self.rules.features.clone(), account.clone());
@@ -237,17 +241,18 @@ impl HomeShard {
         if let Err(error) = self.scope.spawn("account-load", task) {
             self.metrics.shared.exceeded(Limit::Tasks);
             let state = Err(StoreError::Unavailable(error.to_string()));
-            self.todo.push_back(Todo::Loaded(Loaded {
-                account: account.clone(),
-                state,
-            }));
+            let loaded = Box::new(Loaded { account, state });
+            self.todo.push_back(Todo::Loaded(loaded));
         }
     }
 
     /// The store has an account's data, or has not.
     pub(super) fn loaded(&mut self, loaded: Loaded) {
         let Loaded { account, state } = loaded;
-        let Some(slot) = self.slots.get_mut(account.as_str()) else {
+        let Some(place) = self.slots.find(&account) else {
+            return;
+        };
+        let Some(slot) = self.slots.get_mut(place) else {
             return;
         };
         slot.busy = None;
@@ -262,19 +267,19 @@ impl HomeShard {
             Ok(stored) => {
                 slot.account.load(stored);
                 slot.stale = false;
-                self.work(&account, None, Held::new());
+                self.work(place, None, Held::new());
             }
             Err(error) => {
                 tracing::warn!(%account, %error, "an account's data could not be read");
-                self.load_failed(&account);
+                self.load_failed(&account, place);
             }
         }
     }
 
     /// Refuses what waits. What cannot be refused is handled with what is known; the store is asked again
     /// with the next input.
-    fn load_failed(&mut self, account: &BareJid) {
-        let Some(slot) = self.slots.get_mut(account.as_str()) else {
+    fn load_failed(&mut self, account: &BareJid, place: Place) {
+        let Some(slot) = self.slots.get_mut(place) else {
             return;
         };
         let scene = Scene {
@@ -300,7 +305,7 @@ impl HomeShard {
             }
         }
         if slot.account.is_idle() && !slot.account.is_loaded() {
-            self.slots.remove(account.as_str());
+            self.slots.remove(place);
         }
         for (input, permit) in refused {
             self.refuse(input, Condition::ResourceConstraint, permit.as_ref());

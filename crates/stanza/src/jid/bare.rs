@@ -43,7 +43,7 @@ impl BareJid {
         let bare = at(text.len());
         Self(Jid {
             text: text.into(),
-            domain: text.find('@').map_or(0, |local| at(local + 1)),
+            domain: super::split_at(text, b'@').map_or(0, |(local, _)| at(local.len() + 1)),
             bare,
             end: bare,
         })

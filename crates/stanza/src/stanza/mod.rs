@@ -4,6 +4,7 @@
 //! is shared between copies, and goes out again unchanged ([`Stanza::write`]). Of the payload only the names
 //! of the first-level children are known; a handler that wants more asks for the tree of a child.
 
+mod content;
 mod name;
 mod parse;
 mod payload;
@@ -17,6 +18,7 @@ pub use parse::{ParseError, StanzaFault};
 
 use crate::Jid;
 use bytes::Bytes;
+use content::Content;
 use rookery_xml::Element;
 use std::sync::Arc;
 
@@ -82,7 +84,8 @@ pub enum Kind {
     Iq(IqType),
 }
 
-/// One stanza. Clones share the payload.
+/// One stanza. It is small, and so are its clones, which share all texts and the payload: it is moved and copied
+/// often on its way.
 #[derive(Clone, Debug)]
 pub struct Stanza {
     /// Kind and type.
@@ -92,17 +95,12 @@ pub struct Stanza {
     /// The sender.
     pub from: Option<Jid>,
     /// The `id` attribute, unescaped.
-    pub id: Option<Box<str>>,
+    pub id: Option<Arc<str>>,
     /// The `xml:lang` attribute: the language of the text inside. A stanza that comes without one gets that
     /// of its stream from whoever reads the stream (RFC 6120 §8.1.5).
-    pub lang: Option<Box<str>>,
-    /// Attributes beyond these and namespace declarations of the stanza's own tag, as received, each with a
-    /// space before it.
-    attributes: Bytes,
-    /// What is between the tags, right under `xmlns='jabber:client'` and the declarations in `attributes`.
-    payload: Bytes,
-    /// The first-level children of the payload.
-    names: Arc<[PayloadName]>,
+    pub lang: Option<Arc<str>>,
+    /// What is read of it only when it is asked for.
+    content: Content,
 }
 
 impl MessageType {
@@ -230,9 +228,7 @@ impl Stanza {
             from: None,
             id: None,
             lang: None,
-            attributes: Bytes::new(),
-            payload: Bytes::new(),
-            names: Arc::default(),
+            content: Content::default(),
         }
     }
 
@@ -247,7 +243,7 @@ impl Stanza {
     }
 
     /// An empty IQ; `id` is required for this kind (RFC 6120 §8.2.3).
-    pub fn iq(iq_type: IqType, id: impl Into<Box<str>>) -> Self {
+    pub fn iq(iq_type: IqType, id: impl Into<Arc<str>>) -> Self {
         Self::new(Kind::Iq(iq_type)).with_id(id)
     }
 
@@ -264,7 +260,7 @@ impl Stanza {
     }
 
     /// With an identifier. It has to be text that XML allows.
-    pub fn with_id(mut self, id: impl Into<Box<str>>) -> Self {
+    pub fn with_id(mut self, id: impl Into<Arc<str>>) -> Self {
         self.id = Some(id.into());
         self
     }
@@ -285,17 +281,19 @@ impl Stanza {
 
     /// The bytes between the tags: as received, or as written for children that were added.
     pub fn payload(&self) -> &Bytes {
-        &self.payload
+        self.content.payload()
     }
 
     /// The names of the first-level children, in order.
     pub fn names(&self) -> &[PayloadName] {
-        &self.names
+        self.content.names()
     }
 
     /// True if a first-level child has this name.
     pub fn has(&self, name: &str, namespace: &str) -> bool {
-        self.names.iter().any(|payload| payload.is(name, namespace))
+        self.names()
+            .iter()
+            .any(|payload| payload.is(name, namespace))
     }
 
     /// True for type `error` of any kind.

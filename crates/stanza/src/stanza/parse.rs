@@ -1,5 +1,6 @@
 //! Reading a stanza from the bytes of a stream.
 
+use super::content::Content;
 use super::payload::TRUSTED;
 use super::{IqType, Kind, MessageType, PayloadName, PresenceType, Stanza};
 use crate::{Condition, Jid, StanzaError, ns};
@@ -150,11 +151,12 @@ fn read(frame: &Bytes, top: &Top<'_>) -> Result<Stanza, ParseError> {
     if let Kind::Iq(iq_type) = kind {
         check_iq(&mut stanza, iq_type, lacks_id, top)?;
     }
-    stanza.attributes = verbatim(frame, &attributes.others);
-    if !top.content.is_empty() {
-        stanza.payload = frame.slice(top.content.clone());
-    }
-    stanza.names = top
+    let payload = if top.content.is_empty() {
+        Bytes::new()
+    } else {
+        frame.slice(top.content.clone())
+    };
+    let names = top
         .children
         .iter()
         .map(|child| {
@@ -163,6 +165,7 @@ fn read(frame: &Bytes, top: &Top<'_>) -> Result<Stanza, ParseError> {
             PayloadName::new(&child.namespace, child.name, range)
         })
         .collect();
+    stanza.content = Content::new(verbatim(frame, &attributes.others), payload, names);
     Ok(stanza)
 }
 

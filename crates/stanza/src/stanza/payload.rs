@@ -1,5 +1,6 @@
 //! The payload of a stanza: read as trees, children added and removed.
 
+use super::content::Names;
 use super::{PayloadName, Stanza};
 use crate::ns;
 use rookery_xml::{Element, Limits, StreamNamespaces, XmlError};
@@ -28,14 +29,14 @@ impl Stanza {
     /// As for [`children`](Self::children).
     pub fn child(&self, name: &str, namespace: &str) -> Result<Option<Element>, XmlError> {
         let Some(payload) = self
-            .names
+            .names()
             .iter()
             .find(|payload| payload.is(name, namespace))
         else {
             return Ok(None);
         };
-        if self.attributes.is_empty() {
-            let bytes = self.payload.get(payload.range()).unwrap_or_default();
+        if self.content.attributes().is_empty() {
+            let bytes = self.payload().get(payload.range()).unwrap_or_default();
             return Element::parse(bytes, &content_namespaces(), &TRUSTED).map(Some);
         }
         // The child may use prefixes that the stanza's own tag declares.
@@ -73,37 +74,36 @@ impl Stanza {
         name: &str,
         write: impl FnOnce(&mut Vec<u8>),
     ) {
-        let mut payload = Vec::with_capacity(self.payload.len() + 256);
-        payload.extend_from_slice(&self.payload);
+        let before = self.payload().len();
+        let mut payload = Vec::with_capacity(before + 256);
+        payload.extend_from_slice(self.payload());
         write(&mut payload);
-        let range = self.payload.len()..payload.len();
-        let name = PayloadName::new(namespace, name, range);
-        self.names = self.names.iter().cloned().chain([name]).collect();
-        self.payload = payload.into();
+        let name = PayloadName::new(namespace, name, before..payload.len());
+        let names = self.names().iter().cloned().chain([name]).collect();
+        self.content = self.content.with_payload(payload.into(), names);
     }
 
     /// Keeps the children that `keep` wants and removes the others. Copies the payload only if one goes.
     pub fn retain(&mut self, mut keep: impl FnMut(&PayloadName) -> bool) {
-        let mut kept = Vec::with_capacity(self.names.len());
+        let mut kept = Names::new();
         let mut payload = Vec::new();
         let mut copied = 0;
         let mut removed = 0;
-        for name in &*self.names {
+        for name in self.names() {
             if keep(name) {
                 kept.push(name.moved_back(removed));
                 continue;
             }
             let range = name.range();
-            payload.extend_from_slice(self.payload.get(copied..range.start).unwrap_or_default());
+            payload.extend_from_slice(self.payload().get(copied..range.start).unwrap_or_default());
             copied = range.end;
             removed += range.len();
         }
         if removed == 0 {
             return;
         }
-        payload.extend_from_slice(self.payload.get(copied..).unwrap_or_default());
-        self.payload = payload.into();
-        self.names = kept.into();
+        payload.extend_from_slice(self.payload().get(copied..).unwrap_or_default());
+        self.content = self.content.with_payload(payload.into(), kept);
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::Stanza;
 use rookery_xml::escape_attribute;
+use std::sync::Arc;
 
 /// Bytes that a stanza takes besides its addresses, id and payload: tags, names of attributes, type.
 const FRAME: usize = 80;
@@ -28,13 +29,14 @@ impl Stanza {
         if let Some(lang) = &self.lang {
             attribute(" xml:lang='", lang, out);
         }
-        out.extend_from_slice(&self.attributes);
-        if self.payload.is_empty() {
+        out.extend_from_slice(self.content.attributes());
+        let payload = self.content.payload();
+        if payload.is_empty() {
             out.extend_from_slice(b"/>");
             return;
         }
         out.push(b'>');
-        out.extend_from_slice(&self.payload);
+        out.extend_from_slice(payload);
         out.extend_from_slice(b"</");
         out.extend_from_slice(name);
         out.push(b'>');
@@ -44,14 +46,14 @@ impl Stanza {
     /// be found.
     pub fn size(&self) -> usize {
         let address = |jid: &Option<crate::Jid>| jid.as_ref().map_or(0, |jid| jid.as_str().len());
-        let text = |text: &Option<Box<str>>| text.as_ref().map_or(0, |text| text.len());
+        let text = |text: &Option<Arc<str>>| text.as_ref().map_or(0, |text| text.len());
         FRAME
             + address(&self.to)
             + address(&self.from)
             + text(&self.id)
             + text(&self.lang)
-            + self.attributes.len()
-            + self.payload.len()
+            + self.content.attributes().len()
+            + self.content.payload().len()
     }
 }
 

@@ -84,7 +84,7 @@ struct OpenStream {
     host: Box<str>,
     /// Who the client said it is (§4.7.1).
     from: Option<BareJid>,
-    lang: Option<Box<str>>,
+    lang: Option<Arc<str>>,
     namespaces: StreamNamespaces,
 }
 
