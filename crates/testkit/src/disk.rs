@@ -10,6 +10,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
 
 use tempfile::TempDir;
 
@@ -22,6 +23,8 @@ const SECTOR: usize = 512;
 pub struct Disk {
     directory: TempDir,
     library: PathBuf,
+    /// What is wrong with it, as the library is told.
+    troubles: Vec<(String, String)>,
 }
 
 /// Which unsynced writes survive.
@@ -52,10 +55,45 @@ impl Disk {
             .args(["-ldl", "-lpthread"])
             .status()?;
         if built.success() {
-            Ok(Self { directory, library })
+            Ok(Self {
+                directory,
+                library,
+                troubles: Vec::new(),
+            })
         } else {
             Err(io::Error::other(format!("{source} does not compile")))
         }
+    }
+
+    /// A disk that says that it has synced the files whose path contains this, and has not.
+    #[must_use]
+    pub fn lying(mut self, path: &str) -> Self {
+        self.troubles
+            .push(("TEST_UNSYNCED".to_owned(), path.to_owned()));
+        self
+    }
+
+    /// A disk on which each sync takes at least so long, in whole milliseconds.
+    #[must_use]
+    pub fn slow(mut self, sync: Duration) -> Self {
+        let milliseconds = sync.as_millis().to_string();
+        self.troubles.push(("TEST_SLOW".to_owned(), milliseconds));
+        self
+    }
+
+    /// From now on nothing can be written for want of room, or there is room again.
+    pub fn set_full(&self, full: bool) -> io::Result<()> {
+        if full {
+            return fs::write(self.full(), "");
+        }
+        match fs::remove_file(self.full()) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            _ => Ok(()),
+        }
+    }
+
+    fn full(&self) -> PathBuf {
+        self.directory.path().join("full")
     }
 
     /// The folder.
@@ -73,10 +111,10 @@ impl Disk {
             ("LD_PRELOAD", self.library.clone()),
             ("TEST_SEEN", self.seen()),
             ("TEST_SYNCED", self.synced()),
+            ("TEST_FULL", self.full()),
         ];
-        variables
-            .map(|(name, path)| (name.to_owned(), path.display().to_string()))
-            .to_vec()
+        let variables = variables.map(|(name, path)| (name.to_owned(), path.display().to_string()));
+        variables.into_iter().chain(self.troubles.clone()).collect()
     }
 
     /// Makes durable whatever is there. No process may write meanwhile.

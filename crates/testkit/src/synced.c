@@ -7,6 +7,7 @@
  * The index of SQLite's log ("-shm") is mapped memory, rebuilt at every start, and left out.
  *
  * With TEST_UNSYNCED the disk lies: whatever is written to files whose path contains it is never synced.
+ * With TEST_SLOW it is slow: each sync takes so many milliseconds. While the file TEST_FULL exists it is full.
  */
 
 #define _GNU_SOURCE
@@ -228,7 +229,19 @@ static int is_lied_to(const struct file *file) {
     return unsynced && strstr(file->name, unsynced);
 }
 
+/* Writing fails now, for want of room. */
+static int is_full(void) {
+    const char *full = getenv("TEST_FULL");
+    if (!full || access(full, F_OK))
+        return 0;
+    errno = ENOSPC;
+    return 1;
+}
+
 static int synced(int descriptor) {
+    const char *slow = getenv("TEST_SLOW");
+    if (slow)
+        usleep(1000 * atoi(slow));
     pthread_mutex_lock(&lock);
     struct file *file = of(descriptor);
     if (file && !is_lied_to(file))
@@ -267,6 +280,8 @@ ssize_t write(int descriptor, const void *bytes, size_t length) {
     struct file *file = of(descriptor);
     if (!file)
         return REAL(write)(descriptor, bytes, length);
+    if (is_full())
+        return -1;
     pthread_mutex_lock(&lock);
     off_t at = lseek(descriptor, 0, SEEK_CUR);
     ssize_t done = REAL(write)(descriptor, bytes, length);
@@ -280,6 +295,8 @@ ssize_t write(int descriptor, const void *bytes, size_t length) {
         struct file *file = of(descriptor);                                                        \
         if (!file)                                                                                 \
             return REAL(name)(descriptor, bytes, length, at);                                      \
+        if (is_full())                                                                             \
+            return -1;                                                                             \
         pthread_mutex_lock(&lock);                                                                 \
         ssize_t done = REAL(name)(descriptor, bytes, length, at);                                  \
         written(file, at, done);                                                                   \

@@ -1,6 +1,6 @@
 //! A client with stream management (XEP-0198), and the connection that it loses.
 
-use rookery_testkit::{Client, ClientError, Server};
+use rookery_testkit::{Client, ClientError, Server, Trust};
 use rookery_xml::Element;
 
 /// The namespace of XEP-0198.
@@ -12,16 +12,31 @@ pub(crate) struct Managed {
     pub(crate) id: String,
     /// What it has received of what counts.
     pub(crate) received: u32,
-    /// What it has sent since it enabled stream management.
-    pub(crate) sent: u64,
+}
+
+/// What a stream can be resumed by: its id, and how much of what counts has come.
+pub(crate) type Former = (String, u32);
+
+/// What came of a try to resume a stream.
+pub(crate) enum Return {
+    /// It goes on. So much of what the client sent has arrived.
+    Resumed(Managed, u64),
+    /// It does not, and another one has begun.
+    Anew(Managed),
 }
 
 // === impl Managed ===
 
 impl Managed {
     /// Logs in and enables stream management.
-    pub(crate) async fn log_in(server: &Server, name: &str) -> Result<Self, ClientError> {
-        Self::enable(server.log_in(name, "here").await?).await
+    pub(crate) async fn log_in(
+        server: &Server,
+        trust: &Trust,
+        name: &str,
+    ) -> Result<Self, ClientError> {
+        let mut client = authenticated(server, trust, name).await?;
+        client.bind("here").await?;
+        Self::enable(client).await
     }
 
     async fn enable(mut client: Client) -> Result<Self, ClientError> {
@@ -33,23 +48,17 @@ impl Managed {
             client,
             id: enabled.attribute("id").unwrap_or_default().to_owned(),
             received: 0,
-            sent: 0,
         })
     }
 
-    /// Resumes a stream on another connection, or begins anew. Whether it was resumed.
+    /// Resumes a stream on another connection, or begins anew.
     pub(crate) async fn come_back(
         server: &Server,
+        trust: &Trust,
         name: &str,
-        former: (String, u32),
-    ) -> Result<(Self, bool), ClientError> {
-        let mut client = Client::connect(server.c2s).await?;
-        let trust = server.trust(&[])?;
-        client.open("localhost").await?;
-        client.start_tls(&trust, "localhost").await?;
-        client.open("localhost").await?;
-        client.authenticate(name, Server::PASSWORD).await?;
-        client.open("localhost").await?;
+        former: Former,
+    ) -> Result<Return, ClientError> {
+        let mut client = authenticated(server, trust, name).await?;
         let (id, received) = former;
         client
             .send(format!(
@@ -58,17 +67,16 @@ impl Managed {
             .await?;
         let answer = client.element().await?;
         if answer.is("resumed", SM) {
-            let resumed = Self {
+            let managed = Self {
                 client,
                 id,
                 received,
-                sent: 0,
             };
-            return Ok((resumed, true));
+            return Ok(Return::Resumed(managed, count(&answer)));
         }
         assert!(answer.is("failed", SM), "{answer:?}");
         client.bind("here").await?;
-        Ok((Self::enable(client).await?, false))
+        Ok(Return::Anew(Self::enable(client).await?))
     }
 
     /// The next stanza or answer. Stanzas are counted.
@@ -91,4 +99,25 @@ impl Managed {
             .send(format!("<a xmlns='{SM}' h='{received}'/>"))
             .await
     }
+
+    /// What it could be resumed by.
+    pub(crate) fn former(&self) -> Former {
+        (self.id.clone(), self.received)
+    }
+}
+
+/// The count in an answer.
+pub(crate) fn count(answer: &Element) -> u64 {
+    answer.attribute("h").unwrap().parse().unwrap()
+}
+
+/// A client before it binds a resource or resumes a stream.
+async fn authenticated(server: &Server, trust: &Trust, name: &str) -> Result<Client, ClientError> {
+    let mut client = Client::connect(server.c2s).await?;
+    client.open("localhost").await?;
+    client.start_tls(trust, "localhost").await?;
+    client.open("localhost").await?;
+    client.authenticate(name, Server::PASSWORD).await?;
+    client.open("localhost").await?;
+    Ok(client)
 }

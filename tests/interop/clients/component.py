@@ -214,5 +214,14 @@ async def calls_devices():
         await person.log_out()
 
 
-SCENES = (talks, is_refused, is_replaced, calls_devices)
+async def is_told():
+    """The app server of a client in another process."""
+    service = await AppServer().log_in()
+    print("attached", flush=True)
+    node, summary, options = await service.notified()
+    print(f"node={node} secret={options['secret']} count={summary['message-count']}", flush=True)
+    await service.log_out()
+
+
+SCENES = (talks, is_refused, is_replaced, calls_devices, is_told)
 play({scene.__name__: scene for scene in SCENES}[sys.argv[1]])

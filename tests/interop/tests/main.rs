@@ -8,3 +8,4 @@ mod process;
 mod profanity;
 mod slixmpp;
 mod stage;
+mod xmpp_js;

@@ -8,9 +8,8 @@ use rookery_testkit::Server;
 use crate::process::Process;
 use crate::stage::{SECRET, Stage};
 
-/// Plays a scene of a script, on a server of its own, which is still there.
-async fn play(script: &str, scene: &str) -> Stage {
-    let stage = Stage::set().await;
+/// A scene of a script.
+pub(crate) fn scene(stage: &Stage, script: &str, scene: &str) -> Command {
     let manifest = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut command = Command::new(python(manifest));
     command
@@ -24,7 +23,13 @@ async fn play(script: &str, scene: &str) -> Stage {
         .env("TEST_SECRET", SECRET)
         .env("TEST_CA", stage.authority())
         .env("TEST_OTHER_CA", stage.other_authority());
-    let (status, output) = Process::start(&mut command).end();
+    command
+}
+
+/// Plays a scene of a script, on a server of its own, which is still there.
+async fn play(script: &str, name: &str) -> Stage {
+    let stage = Stage::set().await;
+    let (status, output) = Process::start(&mut scene(&stage, script, name)).end();
     assert!(status.success(), "{output}\n{}", stage.server.log());
     assert!(output.contains("all went well"), "{output}");
     stage
