@@ -92,4 +92,16 @@ pub trait Homes: Send + Sync + fmt::Debug {
         session: &SessionKey,
         rows: Vec<RowId>,
     ) -> Result<(), Overloaded<Vec<RowId>>>;
+
+    /// The session has no connection, and waits for its client (XEP-0198 §5). It stays bound. `waiting` are messages of
+    /// the account's log, in order, that wait with it: what its client has not acknowledged when the connection is lost,
+    /// and then whatever it is handed.
+    fn detached(
+        &self,
+        session: &SessionKey,
+        waiting: Vec<Delivery>,
+    ) -> Result<(), Overloaded<Vec<Delivery>>>;
+
+    /// The client of a session that had no connection is back.
+    fn resumed(&self, session: &SessionKey) -> Result<(), Overloaded<()>>;
 }

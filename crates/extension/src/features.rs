@@ -344,9 +344,9 @@ impl Features {
             .collect()
     }
 
-    /// What the features want done about a message that waits for the account.
-    pub fn waits(&self, message: WaitingMessage<'_>, account: AccountView<'_>) -> Vec<Order> {
-        self.call(|waiting| waiting.waits(message, account))
+    /// What the features want done about messages that wait for the account.
+    pub fn waits(&self, messages: &[WaitingMessage<'_>], account: AccountView<'_>) -> Vec<Order> {
+        self.call(|waiting| waiting.waits(messages, account))
     }
 
     /// What the features want done about an answer from somebody who is not of the account.

@@ -5,7 +5,7 @@ use rookery_stanza::{Jid, RowId, Stanza, StanzaError};
 use crate::account::AccountView;
 use crate::order::Order;
 
-/// A message that the account is owed, and that no session was handed.
+/// A message that the account is owed, and that no client has or is about to get.
 #[derive(Clone, Copy, Debug)]
 pub struct WaitingMessage<'a> {
     /// The message, as it came for the account.
@@ -18,8 +18,10 @@ pub struct WaitingMessage<'a> {
 
 /// Hears of messages that wait, and may call a client.
 pub trait Waiting: Send + Sync + 'static {
-    /// A message waits. Told once for each, when its row is durable; the orders are carried out at once.
-    fn waits(&self, message: WaitingMessage<'_>, account: AccountView<'_>) -> Vec<Order>;
+    /// Messages wait, in the order of the log: their rows are durable, and no session has them whose client can be
+    /// reached. The orders are carried out at once. A message for which a feature has ordered something is not told
+    /// again.
+    fn waits(&self, messages: &[WaitingMessage<'_>], account: AccountView<'_>) -> Vec<Order>;
 
     /// Somebody who is not of the account answered a request of this id that the account sent to him by
     /// [`Order::Send`], or pretends to: `from` and `id` are to be compared with what was sent. The request may be

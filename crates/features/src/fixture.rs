@@ -169,7 +169,7 @@ impl Scene {
             row,
             count,
         };
-        let orders = self.look(|view| self.features.waits(waiting, view));
+        let orders = self.look(|view| self.features.waits(&[waiting], view));
         self.obey(orders);
     }
 

@@ -25,7 +25,8 @@ use crate::account::Rules;
 use crate::config::Config;
 use crate::metrics::{Mailbox, Metrics, Queue};
 use crate::shard::{
-    Bind, CloseAccount, CloseAll, Confirmed, CountSessions, HomeShard, Submit, Unbind,
+    Bind, CloseAccount, CloseAll, Confirmed, CountSessions, Detached, HomeShard, Resumed, Submit,
+    Unbind,
 };
 
 /// Messages that may wait in the mailbox of one shard. One message carries a batch.
@@ -235,6 +236,24 @@ impl Homes for Router {
         };
         self.offer(&session.jid, message)
             .map_err(|message| Overloaded(message.rows))
+    }
+
+    fn detached(
+        &self,
+        session: &SessionKey,
+        waiting: Vec<Delivery>,
+    ) -> Result<(), Overloaded<Vec<Delivery>>> {
+        let message = Detached {
+            session: session.clone(),
+            waiting,
+        };
+        self.offer(&session.jid, message)
+            .map_err(|message| Overloaded(message.waiting))
+    }
+
+    fn resumed(&self, session: &SessionKey) -> Result<(), Overloaded<()>> {
+        self.offer(&session.jid, Resumed(session.clone()))
+            .map_err(|_| Overloaded(()))
     }
 }
 

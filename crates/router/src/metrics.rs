@@ -50,8 +50,10 @@ label! {
 label! {
     /// The state of a session.
     pub(crate) enum SessionState("state") {
-        /// A client is connected and wants to hear everything.
+        /// A client is connected.
         Active = "active",
+        /// A client has lost its connection, and may resume its stream (XEP-0198).
+        Detached = "detached",
     }
 }
 
@@ -155,9 +157,9 @@ impl Metrics {
         }
     }
 
-    /// Sessions of a host began or ended.
-    pub(crate) fn bound(&self, host: &str, change: i64) {
-        self.sessions.of(host).of(SessionState::Active).add(change);
+    /// A session of a host is in this state from now on, or is no longer.
+    pub(crate) fn session(&self, host: &str, state: SessionState, change: i64) {
+        self.sessions.of(host).of(state).add(change);
     }
 
     /// Accounts of a host got their first session, or lost their last.

@@ -21,12 +21,13 @@ use crate::managed::Managed;
 use crate::metrics::Limiter;
 use crate::port::Port;
 use crate::state::Session;
+use crate::stream_management::DetachedEnd;
 use crate::surroundings::Surroundings;
 
 /// How many messages may wait in a session's mailbox.
 const MAILBOX: usize = 4096;
 /// How long a session waits before it asks a busy home again.
-const RETRY: Duration = Duration::from_millis(20);
+pub(crate) const RETRY: Duration = Duration::from_millis(20);
 
 /// A session as an actor.
 ///
@@ -184,7 +185,7 @@ impl SessionActor {
                 self.tell(last);
                 self.attachment = Attachment::Ending;
             }
-            Attachment::Detached => self.finish(Vec::new(), ctx),
+            Attachment::Detached => self.detached_ends(DetachedEnd::Closed, ctx),
             Attachment::Ending | Attachment::Over => {}
         }
     }
@@ -250,6 +251,16 @@ impl SessionActor {
         }
     }
 
+    /// Takes what the home delivers. For a client that is away it waits, if there is a place for it.
+    fn take_in(&mut self, batch: Vec<Delivery>, ctx: &mut Context<Self>) {
+        if self.has_place(&batch) {
+            self.deliver(batch, ctx);
+        } else {
+            self.late.extend(batch);
+            self.detached_ends(DetachedEnd::Full, ctx);
+        }
+    }
+
     /// Sends what the client needs now, and has the rest wait (XEP-0352).
     fn deliver(&mut self, batch: Vec<Delivery>, ctx: &mut Context<Self>) {
         if self.gate.is_open() {
@@ -259,6 +270,7 @@ impl SessionActor {
         let passed = self.gate.deliver(batch, &shared.config.client_state);
         shared.client_state.passed(&passed);
         self.budget.give_back(passed.replaced_bytes);
+        self.give_place_back(passed.replaced_bytes);
         self.send(passed.send, ctx);
     }
 
@@ -266,6 +278,16 @@ impl SessionActor {
     pub(crate) fn open_gate(&mut self, ctx: &mut Context<Self>) {
         let waited = self.gate.open();
         self.send(waited, ctx);
+    }
+
+    /// What a connection was passed before stream management was enabled, and has not sent.
+    fn send_late(&mut self, batch: Vec<Delivery>, ctx: &mut Context<Self>) {
+        if self.has_place(&batch) {
+            self.send(batch, ctx);
+        } else {
+            self.late.extend(batch);
+            self.detached_ends(DetachedEnd::Full, ctx);
+        }
     }
 
     fn send(&mut self, batch: Vec<Delivery>, ctx: &mut Context<Self>) {
@@ -387,8 +409,8 @@ impl Handler<ConnectionClosed> for SessionActor {
         match self.attachment {
             Attachment::Connected(_) if is_present => {
                 if !closed.finished && self.detach(ctx) {
-                    self.send(closed.undelivered, ctx);
-                    self.open_gate(ctx);
+                    self.send_late(closed.undelivered, ctx);
+                    self.tell_home(ctx);
                 } else {
                     self.finish(closed.undelivered, ctx);
                 }
@@ -396,8 +418,7 @@ impl Handler<ConnectionClosed> for SessionActor {
             Attachment::Ending | Attachment::Over if is_present => {
                 self.finish(closed.undelivered, ctx);
             }
-            // What was sent before stream management was enabled, and is now late.
-            _ => self.send(closed.undelivered, ctx),
+            _ => self.send_late(closed.undelivered, ctx),
         }
     }
 }
@@ -406,7 +427,7 @@ impl Handler<Deliver> for SessionActor {
     type Result = ();
 
     fn handle(&mut self, Deliver(batch): Deliver, ctx: &mut Self::Context) {
-        self.deliver(batch, ctx);
+        self.take_in(batch, ctx);
     }
 }
 

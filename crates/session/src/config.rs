@@ -109,12 +109,15 @@ impl Config {
             self.max_detached_per_account >= 1,
             "max_detached_per_account",
             "at least 1",
-        )?;
-        check(
-            self.client_state.max_bytes <= self.max_outgoing_bytes / 2,
-            "client_state.max_bytes",
-            "at most half of max_outgoing_bytes",
         )
+    }
+
+    /// With bounds that keep to each other: what waits for an inactive client is unread as well, so that no more than
+    /// half of what may be unread waits for it.
+    pub(crate) fn in_proportion(mut self) -> Self {
+        let most = self.max_outgoing_bytes / 2;
+        self.client_state.max_bytes = self.client_state.max_bytes.min(most);
+        self
     }
 
     /// For how many seconds a stream can be resumed, if at all.
@@ -146,5 +149,19 @@ mod tests {
         };
         let error = config.validate().unwrap_err().to_string();
         assert_eq!(error, "resume_timeout_seconds must be 0 to 86400");
+    }
+
+    #[test]
+    fn what_waits_for_an_inactive_client_is_at_most_half_of_what_may_be_unread() {
+        let with = |max_outgoing_bytes| {
+            let config = Config {
+                max_outgoing_bytes,
+                ..Config::default()
+            };
+            assert_eq!(config.validate(), Ok(()));
+            config.in_proportion().client_state.max_bytes
+        };
+        let usual = client_state::Config::default().max_bytes;
+        assert_eq!([with(4 * 1024 * 1024), with(100_000)], [usual, 50_000]);
     }
 }

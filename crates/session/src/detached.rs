@@ -7,8 +7,9 @@ use actix::{AsyncContext, Context, Handler, SpawnHandle};
 use rookery_delivery::{Close, Delivery};
 use rookery_stanza::Condition;
 
-use crate::actor::{Attachment, SessionActor};
-use crate::link::{NotResumed, Resumed, Takeover, ToConnection};
+use crate::actor::{Attachment, RETRY, SessionActor};
+use crate::link::{Claim, NotResumed, Resumed, Takeover, ToConnection};
+use crate::metrics::Limiter;
 use crate::resumable_streams::Place;
 use crate::stream_management::{Attempt, DetachedEnd, Failed, Reply, ResumeError};
 
@@ -31,12 +32,23 @@ impl SessionActor {
     /// Whether a batch may wait for a client that is away.
     pub(crate) fn has_place(&mut self, batch: &[Delivery]) -> bool {
         let bytes = batch.iter().map(|delivery| delivery.stanza.size()).sum();
-        let detached = self.managed.as_mut();
-        let detached = detached.and_then(|managed| managed.detached.as_mut());
-        detached.is_none_or(|detached| detached.place.take(bytes).is_ok())
+        self.place().is_none_or(|place| place.take(bytes).is_ok())
     }
 
-    /// The connection is lost. True if the session waits for its client (§7).
+    /// So many bytes less wait for it.
+    pub(crate) fn give_place_back(&mut self, bytes: usize) {
+        if let Some(place) = self.place() {
+            place.give_back(bytes);
+        }
+    }
+
+    fn place(&mut self) -> Option<&mut Place> {
+        let detached = self.managed.as_mut()?.detached.as_mut()?;
+        Some(&mut detached.place)
+    }
+
+    /// The connection is lost. True if the session waits for its client (§7). What an inactive client did not need to
+    /// see goes on waiting, and is replaced by what is newer (XEP-0352).
     pub(crate) fn detach(&mut self, ctx: &mut Ctx) -> bool {
         let shared = &self.shared;
         let (Some(managed), Some(key)) = (&mut self.managed, self.session.key()) else {
@@ -48,7 +60,7 @@ impl SessionActor {
         let (Some(id), Some(max)) = (managed.core.id().cloned(), managed.core.max()) else {
             return false;
         };
-        let waiting = managed.core.waiting().1;
+        let waiting = managed.core.waiting().1 + self.gate.bytes();
         let place = shared.resumable.detach(key.jid.bare(), id, waiting);
         let Ok((place, displaced)) = place else {
             shared.stream_management.no_place.increment();
@@ -71,6 +83,68 @@ impl SessionActor {
         true
     }
 
+    /// The home learns that the session waits, and what waits with it, unless the client is about to be back.
+    pub(crate) fn tell_home(&self, ctx: &mut Ctx) {
+        let queue = self
+            .managed
+            .iter()
+            .flat_map(|managed| managed.core.unacknowledged());
+        let waiting = queue
+            .map(|one| &one.delivery)
+            .filter(|one| one.custody.row().is_some());
+        self.report_rows(waiting.cloned().collect(), ctx);
+    }
+
+    /// The home learns what else waits.
+    pub(crate) fn report(&self, batch: Vec<Delivery>, ctx: &mut Ctx) {
+        let rows = batch.into_iter().filter(|one| one.custody.row().is_some());
+        let rows: Vec<_> = rows.collect();
+        if !rows.is_empty() {
+            self.report_rows(rows, ctx);
+        }
+    }
+
+    fn report_rows(&self, rows: Vec<Delivery>, ctx: &mut Ctx) {
+        let returns = self
+            .managed
+            .as_ref()
+            .is_some_and(|managed| managed.takeover.is_some());
+        let is_detached = matches!(self.attachment, Attachment::Detached);
+        let (Some(key), true, false) = (self.session.key(), is_detached, returns) else {
+            return;
+        };
+        if let Err(busy) = self.shared.homes.detached(&key, rows) {
+            self.shared
+                .metrics
+                .limited
+                .of(Limiter::HomeQueue)
+                .increment();
+            let link = self.link;
+            ctx.run_later(RETRY, move |act, ctx| {
+                // If the client was back in the meantime, all of it is told anew.
+                if act.link == link {
+                    act.report_rows(busy.0, ctx);
+                }
+            });
+        }
+    }
+
+    /// The home learns that the client is back.
+    fn tell_of_return(&self, ctx: &mut Ctx) {
+        let is_connected = matches!(self.attachment, Attachment::Connected(_));
+        let (Some(key), true) = (self.session.key(), is_connected) else {
+            return;
+        };
+        if self.shared.homes.resumed(&key).is_err() {
+            self.shared
+                .metrics
+                .limited
+                .of(Limiter::HomeQueue)
+                .increment();
+            ctx.run_later(RETRY, |act, ctx| act.tell_of_return(ctx));
+        }
+    }
+
     fn expired(&mut self, ctx: &mut Ctx) {
         self.detached_ends(DetachedEnd::Expired, ctx);
     }
@@ -78,6 +152,8 @@ impl SessionActor {
     pub(crate) fn detached_ends(&mut self, why: DetachedEnd, ctx: &mut Ctx) {
         if matches!(self.attachment, Attachment::Detached) {
             self.shared.stream_management.ended.of(why).increment();
+            let session = self.session.id().0;
+            tracing::debug!(session, ?why, "no longer waits for its client");
             self.finish(Vec::new(), ctx);
         }
     }
@@ -118,6 +194,7 @@ impl SessionActor {
             Err(ResumeError::TooHigh(too_high)) => {
                 metrics.resumed(Attempt::TooHigh);
                 takeover.refuse(NotResumed::Error(Box::new(too_high.into())));
+                self.tell_home(ctx);
             }
         }
     }
@@ -126,20 +203,19 @@ impl SessionActor {
     fn cut_off(&mut self, ctx: &mut Ctx) {
         if matches!(self.attachment, Attachment::Connected(_)) {
             self.tell(ToConnection::Close(Close::Conflict));
-            if self.detach(ctx) {
-                self.open_gate(ctx);
-            } else {
+            if !self.detach(ctx) {
                 self.finish(Vec::new(), ctx);
             }
         }
     }
 
-    /// The session goes on at this connection.
+    /// The session goes on at this connection. One that has ended in the meantime says so, as any does.
     fn attach(&mut self, takeover: Takeover, reply: &Reply, ctx: &mut Ctx) {
         let (Some(managed), Some(key)) = (&mut self.managed, self.session.key()) else {
             return;
         };
-        if let Some(detached) = managed.detached.take() {
+        let was_detached = managed.detached.take();
+        if let Some(detached) = &was_detached {
             ctx.cancel_future(detached.expiry);
         }
         // There may be an old one still (§5).
@@ -148,12 +224,14 @@ impl SessionActor {
         self.attachment = Attachment::Connected(takeover.connection);
         tracing::debug!(session = key.id.0, jid = %key.jid, "resumed");
         self.tell(ToConnection::Resumed(Ok(Box::new(Resumed {
-            session: ctx.address(),
-            link: self.link,
+            claim: Claim::new(ctx.address(), self.link),
             budget: Arc::clone(&self.budget),
             jid: key.jid,
             reply: reply.to_element(),
         }))));
+        if was_detached.is_some() {
+            self.tell_of_return(ctx);
+        }
     }
 
     /// Sends what the client has not acknowledged once more (§5). It is kept already.

@@ -25,7 +25,7 @@ mod surroundings;
 pub use actor::SessionActor;
 pub use config::{Config, ConfigError};
 pub use link::{
-    Aside, Bound, ConnectionClosed, FromClient, Link, NotResumed, Resumed, Said, Takeover,
+    Aside, Bound, Claim, ConnectionClosed, FromClient, Link, NotResumed, Resumed, Said, Takeover,
     ToConnection, Wanted, Written,
 };
 pub use metrics::{Direction, Limiter, Metrics};

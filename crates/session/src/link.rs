@@ -65,16 +65,23 @@ pub enum ToConnection {
 /// A session that goes on at another connection (XEP-0198 §5).
 #[derive(Debug)]
 pub struct Resumed {
-    /// The session.
-    pub session: Addr<SessionActor>,
-    /// Which of its connections this is.
-    pub link: Link,
+    /// The session, which the connection has to take.
+    pub claim: Claim,
     /// What its client has not acknowledged.
     pub budget: Arc<Budget>,
     /// Its full JID.
     pub jid: Jid,
     /// `<resumed/>`.
     pub reply: Element,
+}
+
+/// A session on its way to a connection. If nobody takes it, because the connection has ended, that is lost to the
+/// session like any other.
+#[derive(Debug)]
+pub struct Claim {
+    /// `None` once it was taken.
+    session: Option<Addr<SessionActor>>,
+    link: Link,
 }
 
 /// Why a session does not go on at another connection.
@@ -154,6 +161,39 @@ impl Link {
     /// The connection after this one.
     pub(crate) fn next(self) -> Self {
         Self(self.0.wrapping_add(1))
+    }
+}
+
+// === impl Claim ===
+
+impl Claim {
+    pub(crate) fn new(session: Addr<SessionActor>, link: Link) -> Self {
+        Self {
+            session: Some(session),
+            link,
+        }
+    }
+
+    /// The session, and which of its connections this is. Whoever takes it tells it when that ends.
+    pub fn take(mut self) -> Option<(Addr<SessionActor>, Link)> {
+        Some((self.session.take()?, self.link))
+    }
+}
+
+impl Drop for Claim {
+    fn drop(&mut self) {
+        let Some(session) = self.session.take() else {
+            return;
+        };
+        let closed = ConnectionClosed {
+            link: self.link,
+            undelivered: Vec::new(),
+            finished: false,
+        };
+        // A fresh clone of an address always has a place in the mailbox (actix grants each sender one).
+        if session.clone().try_send(closed).is_err() {
+            tracing::debug!("a session that nobody took has ended");
+        }
     }
 }
 

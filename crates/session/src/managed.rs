@@ -198,15 +198,14 @@ impl SessionActor {
             return;
         };
         let now = self.shared.clock.unix_millis();
-        let mut has_room = managed.core.has_room(&batch);
+        let has_room = managed.core.has_room(&batch);
         for delivery in &batch {
             managed.core.sent(delivery, now);
         }
         let kept = &self.shared.stream_management.unacknowledged;
         kept.add(signed(batch.len()));
-        has_room &= self.has_place(&batch);
         match self.attachment {
-            Attachment::Detached if has_room => {}
+            Attachment::Detached if has_room => self.report(batch, ctx),
             Attachment::Detached => self.detached_ends(DetachedEnd::Full, ctx),
             _ if has_room => self.pass_on(batch, ctx),
             _ => self.has_too_much(ctx),

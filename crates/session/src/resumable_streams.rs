@@ -232,6 +232,13 @@ impl Place {
         self.bytes += bytes;
         Ok(())
     }
+
+    /// So many bytes less do.
+    pub(crate) fn give_back(&mut self, bytes: usize) {
+        let bytes = bytes.min(self.bytes);
+        self.bytes -= bytes;
+        self.all.give_back_bytes(bytes);
+    }
 }
 
 impl Drop for Place {

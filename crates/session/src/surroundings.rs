@@ -48,7 +48,7 @@ impl Surroundings {
             resumable: ResumableStreams::new(&config, stream_management.clone()),
             stream_management,
             client_state: client_state::Metrics::register(registry),
-            config,
+            config: config.in_proportion(),
             clock,
         })
     }

@@ -66,6 +66,8 @@ pub(crate) struct Node {
     pub(crate) sessions: BTreeMap<SessionId, Session>,
     /// Sessions that homes have.
     ports: BTreeSet<SessionId>,
+    /// Sessions that wait for their resource, and what homes have handed them already.
+    binding: BTreeMap<SessionId, Vec<Delivery>>,
     expiring: Vec<(u64, BareJid, SessionId)>,
     streams: BTreeMap<SmId, Known>,
     /// For the connections.

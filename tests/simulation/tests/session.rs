@@ -85,6 +85,10 @@ pub(crate) enum Out {
     Submit(SessionKey, Stanza, Permit),
     Confirm(SessionKey, Vec<RowId>),
     Unbind(SessionKey, Vec<Delivery>),
+    /// It has no connection, and this waits with it.
+    Detached(SessionKey, Vec<Delivery>),
+    /// It has a connection again.
+    Resumed(SessionKey),
     /// The stream can be resumed from now on.
     Open(SmId),
     /// It cannot any more, and so many stanzas were handled.
@@ -350,7 +354,7 @@ impl Session {
             return self.end(ToConnection::Close, scene);
         }
         if !matches!(self.attachment, Attachment::Connected(_)) {
-            return;
+            return self.report(batch, scene);
         }
         let request = managed.core.flushed(scene.instant);
         if scene.mutant == Some(Mutant::ConfirmWhenSent) {
@@ -422,7 +426,17 @@ impl Session {
         }
     }
 
-    fn detach(&mut self, scene: &Scene<'_>) -> bool {
+    /// Its home learns what waits while it has no connection.
+    fn report(&self, waiting: Vec<Delivery>, scene: &mut Scene<'_>) {
+        if let (Some(key), Attachment::Detached) = (self.core.key(), self.attachment) {
+            let rows = waiting
+                .into_iter()
+                .filter(|one| one.custody.row().is_some());
+            scene.out.push(Out::Detached(key, rows.collect()));
+        }
+    }
+
+    fn detach(&mut self, scene: &mut Scene<'_>) -> bool {
         let (Some(managed), true) = (&mut self.managed, self.core.key().is_some()) else {
             return false;
         };
@@ -430,7 +444,13 @@ impl Session {
             return false;
         }
         managed.expires = managed.core.expires();
+        let waiting = managed
+            .core
+            .unacknowledged()
+            .map(|one| one.delivery.clone());
+        let waiting = waiting.collect();
         self.attachment = Attachment::Detached;
+        self.report(waiting, scene);
         true
     }
 
@@ -454,6 +474,9 @@ impl Session {
                 scene.hazards.met(Hazard::Resumed);
                 managed.expires = None;
                 self.tell(ToConnection::Close, scene);
+                if let (Attachment::Detached, Some(key)) = (self.attachment, self.core.key()) {
+                    scene.out.push(Out::Resumed(key));
+                }
                 self.attachment = Attachment::Connected(link);
                 self.links.push(link);
                 let mut reply = resumed.reply;

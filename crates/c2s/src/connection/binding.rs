@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use actix::{Addr, AsyncContext};
 use rookery_delivery::{BindRefused, BindTerms, Budget, Close, Credit, Delivery, Load, SessionId};
-use rookery_session::{Bound, ConnectionClosed, Link, Resumed, SessionActor, Wanted};
+use rookery_session::{Bound, Claim, ConnectionClosed, Link, SessionActor, Wanted};
 use rookery_stanza::{Condition, IqType, Kind, StanzaError};
 use rookery_stream::{BindWish, Input};
 
@@ -53,9 +53,9 @@ impl Attached {
     }
 
     /// A session that was resumed here (XEP-0198 §5).
-    pub(super) fn resumed(resumed: &Resumed, edge: &Edge) -> Self {
-        let budget = Arc::clone(&resumed.budget);
-        Self::new(resumed.session.clone(), resumed.link, budget, edge)
+    pub(super) fn resumed(claim: Claim, budget: Arc<Budget>, edge: &Edge) -> Option<Self> {
+        let (session, link) = claim.take()?;
+        Some(Self::new(session, link, budget, edge))
     }
 
     /// Nothing more is sent to the client: what it did not get goes back through the session. `finished` says

@@ -45,14 +45,19 @@ impl Connection {
     pub(super) fn resumed(&mut self, answer: Result<Box<Resumed>, NotResumed>, ctx: &mut Ctx) {
         match answer {
             Ok(resumed) => {
-                let mut attached = Attached::resumed(&resumed, &self.edge);
                 if self.phase != Phase::Open || self.negotiation.is_ending() {
-                    return attached.give_back(Vec::new(), false);
+                    // Nobody takes it, and so it waits again.
+                    return;
                 }
+                let Resumed {
+                    claim,
+                    budget,
+                    jid,
+                    reply,
+                } = *resumed;
                 let stream = self.negotiation.stream_id();
-                tracing::debug!(stream, jid = %resumed.jid, peer = %self.about.peer, "session resumed");
-                self.attached = Some(attached);
-                let (jid, reply) = (resumed.jid, resumed.reply);
+                tracing::debug!(stream, %jid, peer = %self.about.peer, "session resumed");
+                self.attached = Attached::resumed(claim, budget, &self.edge);
                 self.tell(Input::Resumed { jid, reply }, ctx);
                 self.release();
             }

@@ -51,6 +51,8 @@ pub(crate) enum Event {
     Submitted(Vec<Stanza>),
     Confirmed(Vec<RowId>),
     Unbound(Vec<Delivery>),
+    Detached(Vec<Delivery>),
+    Resumed,
 }
 
 struct FakeHomes {
@@ -133,6 +135,20 @@ impl Homes for FakeHomes {
 
     fn confirmed(&self, _: &SessionKey, rows: Vec<RowId>) -> Result<(), Overloaded<Vec<RowId>>> {
         self.tell(Event::Confirmed(rows));
+        Ok(())
+    }
+
+    fn detached(
+        &self,
+        _: &SessionKey,
+        waiting: Vec<Delivery>,
+    ) -> Result<(), Overloaded<Vec<Delivery>>> {
+        self.tell(Event::Detached(waiting));
+        Ok(())
+    }
+
+    fn resumed(&self, _: &SessionKey) -> Result<(), Overloaded<()>> {
+        self.tell(Event::Resumed);
         Ok(())
     }
 }
@@ -226,6 +242,14 @@ impl Fixture {
     pub(crate) fn port(&self) -> Arc<dyn SessionPort> {
         self.wait_for(|event| match event {
             Event::Bound(port) => Some(port),
+            _ => None,
+        })
+    }
+
+    /// What waits with a session that has no connection, as its home is told.
+    pub(crate) fn detached(&self) -> Vec<Delivery> {
+        self.wait_for(|event| match event {
+            Event::Detached(waiting) => Some(waiting),
             _ => None,
         })
     }

@@ -212,6 +212,61 @@ fn resumption_waits_for_what_is_not_settled_s5() {
 }
 
 #[test]
+fn home_learns_that_a_client_is_away_with_what_and_that_it_is_back_s5() {
+    let fixture = Fixture::start(|_| {});
+    let (mut client, port, id) = managed(&fixture);
+    port.deliver(vec![owed("1", 1), message("2"), owed("3", 3)])
+        .unwrap();
+    client.read_until("id='3'");
+    client.send("<a xmlns='urn:xmpp:sm:3' h='1'/>");
+    fixture.wait_for(|event| matches!(event, Event::Confirmed(_)).then_some(()));
+    client.reset();
+    assert_eq!(ids(&fixture.detached()), ["3"], "what the log waits for");
+    port.deliver(vec![message("4"), owed("5", 5)]).unwrap();
+    assert_eq!(ids(&fixture.detached()), ["5"], "what it is handed then");
+    let (mut client, answer) = resume(&fixture, &id, 1);
+    assert!(answer.contains("<resumed "), "{answer}");
+    fixture.wait_for(|event| matches!(event, Event::Resumed).then_some(()));
+    port.deliver(vec![owed("6", 6)]).unwrap();
+    client.read_until("id='6'");
+    client.send("<a xmlns='urn:xmpp:sm:3' h='6'/>");
+    fixture.wait_for(|event| match event {
+        Event::Detached(_) => panic!("the client is there"),
+        Event::Confirmed(rows) => rows.contains(&row(6)).then_some(()),
+        _ => None,
+    });
+}
+
+#[test]
+fn session_that_is_resumed_by_a_connection_that_has_ended_waits_again_s5() {
+    let fixture = Fixture::start(|config| {
+        config.stream.negotiation_timeout_seconds = 3;
+        config.stream.close_timeout_seconds = 1;
+    });
+    let (mut client, port, id) = managed(&fixture);
+    fixture.hold_permits();
+    client.send("<message id='1'><body>hi</body></message>");
+    fixture.wait_for(|event| matches!(event, Event::Submitted(_)).then_some(()));
+    client.reset();
+    fixture.detached();
+    let mut gone = fixture.client();
+    gone.authenticate_as_juliet();
+    gone.send(&format!(
+        "<resume xmlns='urn:xmpp:sm:3' previd='{id}' h='0'/>"
+    ));
+    fixture.wait_for_metric("sm_resumptions_waiting", 1);
+    port.deliver(vec![owed("2", 2)]).unwrap();
+    let end = gone.read_until("</stream:stream>");
+    assert!(end.contains("<connection-timeout "), "{end}");
+    fixture.wait_until_all_have_left();
+    fixture.release_permits();
+    assert_eq!(ids(&fixture.detached()), ["2"], "the client is away again");
+    let (mut client, answer) = resume(&fixture, &id, 0);
+    assert!(answer.contains("<resumed "), "{answer}");
+    assert!(client.read_until("</message>").contains("id='2'"));
+}
+
+#[test]
 fn session_that_is_not_resumed_in_time_gives_back_what_is_not_acknowledged_s4() {
     let fixture = Fixture::start(|config| config.session.resume_timeout_seconds = 1);
     let (mut client, port, id) = managed(&fixture);
@@ -345,6 +400,7 @@ fn client_that_does_not_answer_has_lost_its_connection() {
     port.deliver(vec![owed("1", 1)]).unwrap();
     client.read_until("<r xmlns='urn:xmpp:sm:3'/>");
     assert!(client.is_closed(), "without the end of the stream");
+    assert_eq!(ids(&fixture.detached()), ["1"], "its messages wait");
     assert_eq!(fixture.metric("sm_silent_clients_total"), 1);
     let (mut client, answer) = resume(&fixture, &id, 0);
     assert!(answer.contains("<resumed "), "{answer}");
@@ -454,11 +510,16 @@ fn client_that_resumes_is_active_xep0352_s5_2() {
     fixture.wait_for_metric("sm_detached_sessions", 1);
     port.deliver(vec![chat_state("1"), chat_state("2"), message("3")])
         .unwrap();
+    fixture.wait_for_metric("inactive_stanzas_total{fate=\"replaced\"}", 1);
+    port.deliver(vec![chat_state("a"), chat_state("b")])
+        .unwrap();
+    fixture.wait_for_metric("inactive_stanzas_total{fate=\"replaced\"}", 2);
     let (mut client, answer) = resume(&fixture, &id, 0);
     assert!(answer.contains("<resumed "), "{answer}");
-    client.read_until("id='1'");
-    client.read_until("id='2'");
-    client.read_until("id='3'");
+    let waited = client.read_until("id='b'");
+    let (two, three) = (waited.find("id='2'"), waited.find("id='3'"));
+    assert!(two.is_some() && two < three, "{waited}");
+    assert!(!waited.contains("id='1'") && !waited.contains("id='a'"));
     port.deliver(vec![chat_state("4")]).unwrap();
     client.read_until("id='4'");
 }

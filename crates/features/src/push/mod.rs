@@ -308,14 +308,18 @@ fn submitted(form: Form) -> Result<Element, StanzaError> {
 // === impl Waiting ===
 
 impl Waiting for Caller {
-    /// §7, for a message that is worth it.
-    fn waits(&self, message: WaitingMessage<'_>, account: AccountView<'_>) -> Vec<Order> {
+    /// §7, if one of the messages is worth it: several that wait at once are one notification for each device, which
+    /// tells how many wait, and of the last.
+    fn waits(&self, messages: &[WaitingMessage<'_>], account: AccountView<'_>) -> Vec<Order> {
         let Some(services) = account.kept.get::<Services>() else {
             return Vec::new();
         };
-        if Treatment::of(message.stanza, Side::Recipient).push == Wakes::No {
+        let wakes = |message: &&WaitingMessage<'_>| {
+            Treatment::of(message.stanza, Side::Recipient).push != Wakes::No
+        };
+        let Some(message) = messages.iter().rfind(wakes).copied() else {
             return Vec::new();
-        }
+        };
         let content = Content::of(message.stanza.names());
         let summary = summary(message, content, &self.config);
         let mut pending = pending(account.kept);

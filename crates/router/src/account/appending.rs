@@ -166,7 +166,7 @@ impl Account {
         }
         let routed = treatment.owed.then(|| self.resources(&to));
         let Some(purpose) = Purpose::of(treatment.archived, routed) else {
-            return self.hand_over(&to, stanza, treatment, step);
+            return self.hand_over(&to, stanza, treatment, scene, step);
         };
         if to.is_empty() && treatment.owed {
             let size = stanza.size();
@@ -257,7 +257,7 @@ impl Account {
                     self.hand_archived(&to, &own, step)
                 };
                 step.now().settled(stanza.kind, outcome);
-                self.copy(&own, treatment, Side::Recipient, &to, step.now());
+                self.copy_received(&own, treatment, &to, scene, step.now());
                 if purpose.is_owed() && outcome == Outcome::Offline {
                     self.waits(&stanza, row, scene, step);
                 }

@@ -68,11 +68,14 @@ impl Account {
                 .map_err(|_| Condition::BadRequest)?,
         };
         let old = self.sessions.at(&jid);
-        // A client that comes back takes what it had, whatever becomes of others.
-        let same = old.is_some_and(|old| old.client.is_some() && old.client == bind.terms.client);
+        // A client that comes back takes what it had, whatever becomes of others. §7.7.2.2 protects a client that is
+        // connected; one that has lost its connection has nothing to lose but the stream that it could resume.
+        let gives_way = old.is_some_and(|old| {
+            old.is_detached() || (old.client.is_some() && old.client == bind.terms.client)
+        });
         let old = old.map(|session| session.key.id);
         let (jid, old) = match (old, config.resource_conflict) {
-            (Some(old), _) if same => return Ok((jid, Some(old))),
+            (Some(old), _) if gives_way => return Ok((jid, Some(old))),
             (None, _) => (jid, None),
             (Some(old), Conflict::TerminateOld) => return Ok((jid, Some(old))),
             (Some(_), Conflict::NewResource) => (random(&bind.random)?, None),
@@ -164,12 +167,10 @@ impl Account {
             if self.sessions.is_empty() {
                 step.now().push(Effect::Online(false));
             }
-            self.leave_all(session);
+            self.leave_all(session, step);
             self.admit_next(&key.jid, scene, step);
         }
-        for delivery in returned {
-            self.returned(delivery, ended.as_ref(), scene, step);
-        }
+        self.all_returned(returned, ended.as_ref(), scene, step);
         self.replay_to_any(step);
     }
 
@@ -199,10 +200,7 @@ impl Account {
         step: &mut Step,
     ) {
         let Some(session) = self.sessions.get_mut(id) else {
-            for delivery in batch {
-                self.returned(delivery, None, scene, step);
-            }
-            return;
+            return self.all_returned(batch, None, scene, step);
         };
         if !session.is_held() {
             step.now().push(Effect::Expire(id));

@@ -65,6 +65,10 @@ pub(crate) enum Effect {
     End(Close),
     /// Tell the account when a session had its time to unbind.
     Expire(SessionId),
+    /// The session has no connection.
+    Detached(SessionId),
+    /// The session has a connection again.
+    Resumed(SessionId),
     /// The session is no longer bound.
     Forget(SessionId),
     /// The account got its first session (`true`) or lost its last (`false`).
@@ -243,6 +247,12 @@ impl Step {
         self.writes.push((write, Effects::default()));
     }
 
+    /// Takes out what the log is to note of what clients have, as far as it waits for nothing.
+    pub(crate) fn take_confirmed(&mut self) -> Vec<Effect> {
+        let is_confirmed = |effect: &mut Effect| matches!(effect, Effect::Confirm(_));
+        self.effects.0.extract_if(.., is_confirmed).collect()
+    }
+
     /// Whether nothing may be handled before the store has answered: later inputs depend on the answer.
     pub(crate) fn ends_batch(&self) -> bool {
         self.writes
@@ -338,6 +348,8 @@ impl fmt::Debug for Effect {
             Self::Close(session, why) => f.debug_tuple("Close").field(session).field(why).finish(),
             Self::End(why) => f.debug_tuple("End").field(why).finish(),
             Self::Expire(session) => f.debug_tuple("Expire").field(session).finish(),
+            Self::Detached(session) => f.debug_tuple("Detached").field(session).finish(),
+            Self::Resumed(session) => f.debug_tuple("Resumed").field(session).finish(),
             Self::Forget(session) => f.debug_tuple("Forget").field(session).finish(),
             Self::Online(online) => f.debug_tuple("Online").field(online).finish(),
         }

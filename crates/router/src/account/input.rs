@@ -35,6 +35,15 @@ pub(crate) enum Input {
         /// What its client did not get, in order.
         undelivered: Vec<Delivery>,
     },
+    /// A session has lost its connection, and waits for its client (XEP-0198 §5).
+    Detached {
+        /// Which.
+        session: SessionId,
+        /// Messages of the account's log that wait with it, in order.
+        waiting: Vec<Delivery>,
+    },
+    /// The client of a session that had no connection is back.
+    Resumed(SessionId),
     /// A client has these rows of the account's log.
     Confirmed {
         /// Which session's client.
@@ -101,6 +110,8 @@ impl Input {
             // Messages that a session returns find another way also when the account was let go.
             Self::Unbound { undelivered, .. } => !undelivered.is_empty(),
             Self::Probed { .. }
+            | Self::Detached { .. }
+            | Self::Resumed(_)
             | Self::Confirmed { .. }
             | Self::Refused { .. }
             | Self::Expired(_)

@@ -10,12 +10,13 @@
 //! * `roster` (RFC 6121 §2) and `subscription` (RFC 6121 §3, Appendix A);
 //! * `appending`: what goes into the account's log before it leaves; `owed`: what clients have not confirmed
 //!   (XEP-0160); `carbons` (XEP-0280);
-//! * `bind` (RFC 6120 §7), `survey` (XEP-0386), `undelivered`;
+//! * `bind` (RFC 6120 §7), `survey` (XEP-0386), `detached` (XEP-0198 §5), `undelivered`;
 //! * `orders`: what features want done; `waiting`: what they are told of messages that wait.
 
 mod appending;
 mod bind;
 mod carbons;
+mod detached;
 mod durable;
 mod effect;
 mod host;
@@ -195,6 +196,8 @@ impl Account {
             } => {
                 self.unbound(&session, undelivered, scene, step);
             }
+            Input::Detached { session, waiting } => self.detached(session, waiting, scene, step),
+            Input::Resumed(session) => self.resumed(session, step),
             Input::Confirmed { session, rows } => self.confirmed(session, rows, step),
             Input::Refused {
                 session,

@@ -5,23 +5,29 @@
 //! and handed to it; the next page is read when the client has the one before. Until the last page, a new message for
 //! that resource is only appended, and comes in its turn.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use rookery_delivery::{Custody, Delivery, SessionId};
 use rookery_stanza::payload::stanza_id::StanzaId;
 use rookery_stanza::{RowId, Stanza, ns};
 use rookery_storage::OfflineLimit;
-use rookery_storage::message_log::{Row, Tail};
+use rookery_storage::message_log::{self, Row, Tail};
 
 use super::effect::{Change, Effect, Step, Write};
-use super::sessions::{Presence, Session};
-use super::{Account, Scene, Standing, durable};
+use super::sessions::Session;
+use super::{Account, Standing, durable};
 
 /// Rows read at once.
 pub(crate) const PAGE: usize = 64;
 
 /// Bytes handed over at once; a page that has more is read in several goes.
 const PAGE_BYTES: usize = 256 * 1024;
+
+/// Rows of which is remembered that features have heard; of older ones they may hear again.
+const TOLD: usize = 1000;
+
+/// Rows that clients have and the log could not note: of so many is remembered that they need not come again.
+const UNNOTED: usize = 1000;
 
 /// Rows that a session was handed and has not confirmed, in the order of the log.
 #[derive(Debug, Default)]
@@ -39,6 +45,10 @@ pub(super) struct Owed {
     bytes: u64,
     /// They are being handed over.
     replay: Option<Replay>,
+    /// Rows that are owed and for which features have called clients.
+    told: BTreeSet<RowId>,
+    /// Rows that clients have, and that the log could not note yet.
+    unnoted: BTreeSet<RowId>,
 }
 
 #[derive(Debug)]
@@ -49,6 +59,9 @@ struct Replay {
     after: Option<RowId>,
     /// There may be rows after it.
     more: bool,
+    /// Rows after it that other sessions were handed in the meantime, and whether a client of those has it: they are
+    /// owed until this session has them as well.
+    shared: BTreeMap<RowId, bool>,
 }
 
 // === impl Unconfirmed ===
@@ -72,8 +85,12 @@ impl Unconfirmed {
         }
     }
 
-    fn contains(&self, row: RowId) -> bool {
+    pub(super) fn contains(&self, row: RowId) -> bool {
         self.0.binary_search(&row).is_ok()
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.0.len()
     }
 
     /// Whether one of them is `row` or before it.
@@ -137,11 +154,61 @@ impl Owed {
         }
     }
 
-    /// The session has ended, and gets nothing more.
-    pub(super) fn abandon(&mut self, session: SessionId) {
-        let is_its = |replay: &mut Replay| replay.session == session;
-        if self.replay.take_if(is_its).is_some() {
+    /// Whether features have called clients for this row.
+    pub(super) fn is_told(&self, row: RowId) -> bool {
+        self.told.contains(&row)
+    }
+
+    /// They have for these.
+    pub(super) fn tell(&mut self, rows: impl IntoIterator<Item = RowId>) {
+        self.told.extend(rows);
+        while self.told.len() > TOLD {
+            self.told.pop_first();
+        }
+    }
+
+    /// These rows are owed no longer.
+    fn forget(&mut self, rows: &[RowId]) {
+        if !self.told.is_empty() {
+            for row in rows {
+                self.told.remove(row);
+            }
+        }
+    }
+
+    /// Another session was handed a row that is still to come to the one that they are handed to.
+    pub(super) fn share(&mut self, row: RowId) {
+        if let Some(replay) = &mut self.replay {
+            replay.shared.insert(row, false);
+        }
+    }
+
+    /// Whether a row that a client has is still to come to another one. It is owed until then.
+    fn is_still_shared(&mut self, row: RowId) -> bool {
+        let replay = self.replay.as_mut();
+        let had = replay.and_then(|replay| replay.shared.get_mut(&row));
+        had.map(|had| *had = true).is_some()
+    }
+
+    /// The session gets nothing more.
+    pub(super) fn abandon(&mut self, session: SessionId, step: &mut Step) {
+        let is_its = |replay: &Replay| replay.session == session;
+        if self.replay.as_ref().is_some_and(is_its) {
+            self.stop(step);
             self.left = true;
+        }
+    }
+
+    /// Nothing is handed over any more. Nobody is owed what another client has.
+    fn stop(&mut self, step: &mut Step) {
+        let Some(replay) = self.replay.take() else {
+            return;
+        };
+        self.left |= replay.more;
+        let had = replay.shared.into_iter().filter(|(_, had)| *had);
+        let had: Vec<RowId> = had.map(|(row, _)| row).collect();
+        if !had.is_empty() {
+            step.now().push(Effect::Confirm(had));
         }
     }
 }
@@ -174,22 +241,15 @@ impl Account {
     }
 
     /// A row that a session did not pass on to its client: another session has it, or it is left.
-    pub(super) fn not_confirmed(
-        &mut self,
-        row: RowId,
-        stanza: &Stanza,
-        scene: &Scene<'_>,
-        step: &mut Step,
-    ) {
+    pub(super) fn not_confirmed(&mut self, row: RowId) {
         if !self.is_handed(row) {
             self.owed.leave(row);
-            self.waits(stanza, row, scene, step);
         }
     }
 
     /// A session that is gone will not confirm what it was handed.
-    pub(super) fn leave_all(&mut self, ended: &mut Session) {
-        self.owed.abandon(ended.key.id);
+    pub(super) fn leave_all(&mut self, ended: &mut Session, step: &mut Step) {
+        self.owed.abandon(ended.key.id, step);
         for row in std::mem::take(&mut ended.unconfirmed.0) {
             if !self.is_handed(row) {
                 self.owed.leave(row);
@@ -206,20 +266,52 @@ impl Account {
             }
         }
         self.owed.rows = self.owed.rows.saturating_sub(rows.len() as u64);
+        self.owed.forget(rows);
     }
 
     /// A client has these rows: nobody is owed them any more.
-    pub(super) fn confirmed(&mut self, session: SessionId, rows: Vec<RowId>, step: &mut Step) {
+    pub(super) fn confirmed(&mut self, session: SessionId, mut rows: Vec<RowId>, step: &mut Step) {
         for another in self.sessions.iter_mut() {
             for row in &rows {
                 another.unconfirmed.remove(*row);
             }
         }
-        step.now().push(Effect::Confirm(rows));
+        self.owed.forget(&rows);
+        rows.retain(|row| !self.owed.is_still_shared(*row));
+        if !rows.is_empty() {
+            step.now().push(Effect::Confirm(rows));
+        }
         let is_replayed_to = |replay: &Replay| replay.session == session;
         if self.owed.replay.as_ref().is_some_and(is_replayed_to) {
             self.next_page(step);
         }
+    }
+
+    /// The log could not note that nobody is owed these rows any more: until it has, they are not handed over. Of too many
+    /// the oldest are, once more.
+    pub(crate) fn not_noted(&mut self, rows: Vec<RowId>) {
+        let unnoted = &mut self.owed.unnoted;
+        unnoted.extend(rows);
+        while unnoted.len() > UNNOTED {
+            unnoted.pop_first();
+        }
+    }
+
+    /// Now it has.
+    pub(crate) fn noted(&mut self, rows: &[RowId]) {
+        for row in rows {
+            self.owed.unnoted.remove(row);
+        }
+    }
+
+    /// Whether there is something that the log could not note yet.
+    pub(crate) fn has_unnoted(&self) -> bool {
+        !self.owed.unnoted.is_empty()
+    }
+
+    /// What the log could not note yet: it is to be asked again.
+    pub(crate) fn unnoted(&self) -> Vec<RowId> {
+        self.owed.unnoted.iter().copied().collect()
     }
 
     /// Whether a client takes by itself what is left (XEP-0013 §2.2).
@@ -228,29 +320,46 @@ impl Account {
         sessions.any(|session| session.follows(ns::FLEXIBLE_OFFLINE))
     }
 
-    /// Hands what is left to the first resource that takes messages.
+    /// Hands what is left to the first resource that takes messages, if there is one to one that has a connection.
     pub(super) fn replay_to_any(&mut self, step: &mut Step) {
-        let takes =
-            |(session, _): &(&Session, &Presence)| session.takes_messages() && !session.is_held();
-        let first = self
-            .sessions
-            .available()
-            .find(takes)
-            .map(|(session, _)| session.key.id);
+        let first = self.taker(false).or_else(|| self.taker(true));
         if let Some(session) = first {
             self.replay_to(session, step);
+        }
+    }
+
+    /// The first resource that takes messages, of those with a connection or of those without.
+    fn taker(&self, detached: bool) -> Option<SessionId> {
+        let takes = |session: &&Session| {
+            session.takes_messages() && !session.is_held() && session.is_detached() == detached
+        };
+        self.sessions
+            .iter()
+            .find(takes)
+            .map(|session| session.key.id)
+    }
+
+    /// A session that has lost its connection gets what is left no longer, if another one can have it.
+    pub(super) fn hand_on(&mut self, session: SessionId, step: &mut Step) {
+        let is_its = |replay: &Replay| replay.session == session;
+        if self.owed.replay.as_ref().is_some_and(is_its) && self.taker(false).is_some() {
+            self.owed.abandon(session, step);
+            self.replay_to_any(step);
         }
     }
 
     /// Begins to hand what is left to a resource, unless another one gets it already.
     pub(super) fn replay_to(&mut self, session: SessionId, step: &mut Step) {
         let waits = self.owed.left && self.owed.replay.is_none() && !self.is_withheld();
-        if waits && self.standing == Standing::Stored {
+        // What it had comes first: it is left in a moment.
+        let is_leaving = |session: &Session| session.is_held() && !session.unconfirmed.0.is_empty();
+        if waits && !self.sessions.iter().any(is_leaving) && self.standing == Standing::Stored {
             self.owed.left = false;
             self.owed.replay = Some(Replay {
                 session,
                 after: None,
                 more: true,
+                shared: BTreeMap::new(),
             });
             step.write(Write::new(Change::Read(None)));
         }
@@ -262,7 +371,8 @@ impl Account {
             return;
         };
         let id = replay.session;
-        replay.more = rows.len() >= PAGE;
+        let size: usize = rows.iter().map(|row| row.payload.len()).sum();
+        replay.more = rows.len() >= PAGE || size >= message_log::PAGE_BYTES;
         let mut bytes = 0;
         for row in rows {
             bytes += row.payload.len();
@@ -275,11 +385,20 @@ impl Account {
             if let Some(replay) = &mut self.owed.replay {
                 replay.after = Some(row.id);
             }
-            if !self.is_handed(row.id) {
+            if self.owed.unnoted.contains(&row.id) {
+                continue;
+            }
+            if self.is_shared(row.id) || !self.is_handed(row.id) {
                 self.hand_again(id, row, step);
             }
         }
         self.next_page(step);
+    }
+
+    /// Whether it was handed to others, and is to come to the session that they are handed to.
+    fn is_shared(&self, row: RowId) -> bool {
+        let replay = self.owed.replay.as_ref();
+        replay.is_some_and(|replay| replay.shared.contains_key(&row))
     }
 
     /// Hands a row that is left to a session, with the note of its delay.
@@ -301,6 +420,8 @@ impl Account {
         if !session.is_some_and(|session| session.hand(stanza, id, step)) {
             self.owed.expect(size);
             self.owed.left = true;
+        } else if let Some(replay) = &mut self.owed.replay {
+            replay.shared.remove(&id);
         }
     }
 
@@ -319,8 +440,7 @@ impl Account {
         if more && session.is_some_and(|session| session.takes_messages() && !session.is_held()) {
             return step.write(Write::new(Change::Read(after)));
         }
-        self.owed.replay = None;
-        self.owed.left |= more;
+        self.owed.stop(step);
         if !self.owed.left {
             (self.owed.rows, self.owed.bytes) = (0, 0);
         }
@@ -328,8 +448,8 @@ impl Account {
     }
 
     /// A page could not be read: it is tried again when a resource next becomes available.
-    pub(super) fn page_failed(&mut self) {
-        self.owed.replay = None;
+    pub(super) fn page_failed(&mut self, step: &mut Step) {
+        self.owed.stop(step);
         self.owed.left = true;
     }
 }

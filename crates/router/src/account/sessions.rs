@@ -43,6 +43,8 @@ pub(crate) struct Session {
     shared: BTreeSet<Jid>,
     /// What came for it since it takes nothing more; it will unbind.
     held: Option<Box<Held>>,
+    /// It has no connection, and waits for its client (XEP-0198 §5).
+    detached: bool,
     /// What features have to do with it; few sessions have any.
     dialogue: Option<Box<Dialogue>>,
     /// What it was handed from the log, and its client may not have.
@@ -98,6 +100,7 @@ impl Session {
             available_since: None,
             shared: BTreeSet::new(),
             held: None,
+            detached: false,
             dialogue: None,
             unconfirmed: Unconfirmed::default(),
         }
@@ -140,6 +143,15 @@ impl Session {
     /// Whether it takes nothing more.
     pub(crate) fn is_held(&self) -> bool {
         self.held.is_some()
+    }
+
+    /// Whether it has no connection, and waits for its client (XEP-0198 §5).
+    pub(crate) fn is_detached(&self) -> bool {
+        self.detached
+    }
+
+    pub(crate) fn set_detached(&mut self, detached: bool) {
+        self.detached = detached;
     }
 
     /// Keeps back what the session refused.

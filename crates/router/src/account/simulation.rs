@@ -164,6 +164,16 @@ impl Mail {
         })
     }
 
+    /// A session has lost its connection, and this waits with it.
+    pub fn detached(session: SessionId, waiting: Vec<Delivery>) -> Self {
+        Self(Input::Detached { session, waiting })
+    }
+
+    /// A session has a connection again.
+    pub fn resumed(session: SessionId) -> Self {
+        Self(Input::Resumed(session))
+    }
+
     /// A client has these rows.
     pub fn confirmed(session: SessionId, rows: Vec<RowId>) -> Self {
         Self(Input::Confirmed { session, rows })
@@ -245,7 +255,23 @@ impl Home {
 
     /// Whether it can be let go without loss.
     pub fn is_idle(&self) -> bool {
-        self.busy.is_none() && self.waiting.is_empty() && self.account.is_idle()
+        let is_quiet = self.busy.is_none() && self.waiting.is_empty();
+        is_quiet && self.account.is_idle() && !self.account.has_unnoted()
+    }
+
+    /// The log could not note that clients have these rows.
+    pub fn not_noted(&mut self, rows: Vec<RowId>) {
+        self.account.not_noted(rows);
+    }
+
+    /// Now it has.
+    pub fn noted(&mut self, rows: &[RowId]) {
+        self.account.noted(rows);
+    }
+
+    /// What the log is asked to note once more.
+    pub fn unnoted(&self) -> Vec<RowId> {
+        self.account.unnoted()
     }
 
     /// Something comes.

@@ -10,9 +10,25 @@ use super::{Account, Scene};
 use crate::metrics::Outcome;
 
 impl Account {
+    /// Finds another way for all that was returned, in order.
+    pub(super) fn all_returned(
+        &mut self,
+        returned: Vec<Delivery>,
+        ended: Option<&Session>,
+        scene: &Scene<'_>,
+        step: &mut Step,
+    ) {
+        let row = |delivery: &Delivery| Some((delivery.stanza.clone(), delivery.custody.row()?));
+        let rows: Vec<_> = returned.iter().filter_map(row).collect();
+        for delivery in returned {
+            self.returned(delivery, ended, scene, step);
+        }
+        self.wait(&rows, scene, step);
+    }
+
     /// Finds another way for what was returned: a message is treated as if it came now (RFC 6121 §8.5),
     /// with a delay stamp; a request is answered with an error; the rest has lost its meaning.
-    pub(super) fn returned(
+    fn returned(
         &mut self,
         delivery: Delivery,
         ended: Option<&Session>,
@@ -23,7 +39,7 @@ impl Account {
         match delivery.custody {
             Custody::Session => {}
             // It is still in the log, and will be read again.
-            Custody::Log(row) => return self.not_confirmed(row, &stanza, scene, step),
+            Custody::Log(row) => return self.not_confirmed(row),
             Custody::Copy => return,
         }
         match stanza.kind {

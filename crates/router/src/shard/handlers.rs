@@ -9,10 +9,10 @@ use rookery_stanza::Condition;
 use tokio::runtime::Handle;
 use tokio::task::yield_now;
 
-use super::message::{Loaded, Replied, Written};
+use super::message::{Loaded, Noted, Replied, Written};
 use super::{
-    Bind, Binding, CloseAccount, CloseAll, Confirmed, CountSessions, HomeShard, Hop, Submit, TICK,
-    Unbind,
+    Bind, Binding, CloseAccount, CloseAll, Confirmed, CountSessions, Detached, HomeShard, Hop,
+    Resumed, Submit, TICK, Unbind,
 };
 use crate::account::{self, Input};
 use crate::metrics::Mailbox;

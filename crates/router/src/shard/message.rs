@@ -37,6 +37,19 @@ pub(crate) struct Unbind {
     pub(crate) undelivered: Vec<Delivery>,
 }
 
+/// A session has lost its connection, or was handed something while it has none.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub(crate) struct Detached {
+    pub(crate) session: SessionKey,
+    pub(crate) waiting: Vec<Delivery>,
+}
+
+/// A session has a connection again.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub(crate) struct Resumed(pub(crate) SessionKey);
+
 /// A client has these rows.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]

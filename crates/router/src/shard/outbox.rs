@@ -10,15 +10,20 @@ use tokio::sync::Semaphore;
 use super::message::{Content, Hop, Parcel};
 use super::{HomeShard, Todo};
 use crate::account::Input;
-use crate::metrics::{Lost, Mailbox, Outcome, Queue};
+use crate::metrics::{Lost, Mailbox, Outcome, Queue, SessionState};
 
 /// Parcels that wait for a shard whose mailbox is full.
 const WAITING_PARCELS: usize = 65_536;
+
+/// Parcels that there is room for in a batch at once.
+const BATCH: usize = 8;
 
 /// A bound session.
 pub(super) struct Port {
     pub(super) port: Arc<dyn SessionPort>,
     pub(super) account: BareJid,
+    /// As it is counted.
+    pub(super) state: SessionState,
     /// What it is handed at the end of the message.
     pub(super) outgoing: Vec<Delivery>,
     /// Whose turn it is to send it results, when it ever asked for some.
@@ -52,6 +57,9 @@ impl Outbox {
             self.hops.resize_with(shard + 1, Vec::new);
         }
         if let Some(hop) = self.hops.get_mut(shard) {
+            if hop.is_empty() {
+                hop.reserve(BATCH);
+            }
             hop.push(parcel);
         }
     }

@@ -13,7 +13,7 @@ use super::message::{Content, Replied};
 use super::outbox::Port;
 use super::{Binding, HomeShard, Todo, UNBIND_TIME};
 use crate::account::{Effect, Input};
-use crate::metrics::{Lost, Outcome};
+use crate::metrics::{Lost, Outcome, SessionState};
 
 impl HomeShard {
     /// Does one thing that `account` wants done.
@@ -44,6 +44,8 @@ impl HomeShard {
                 let until = self.clock.now() + UNBIND_TIME;
                 self.expiring.push_back((until, account.clone(), session));
             }
+            Effect::Detached(session) => self.count_as(session, SessionState::Detached),
+            Effect::Resumed(session) => self.count_as(session, SessionState::Active),
             Effect::Forget(session) => self.forget(account, session),
             Effect::Confirm(rows) => self.confirm(account, rows),
             Effect::Results(request, results) => self.results(account, *request, results, permit),
@@ -78,6 +80,8 @@ impl HomeShard {
             | Effect::Return(..)
             | Effect::End(_)
             | Effect::Expire(_)
+            | Effect::Detached(_)
+            | Effect::Resumed(_)
             | Effect::Forget(_)
             | Effect::Confirm(_)
             | Effect::Results(..) => {}
@@ -199,7 +203,10 @@ impl HomeShard {
                 }
                 port.outgoing.push(delivery);
             }
-            None => self.give_back(account, session, vec![delivery]),
+            None => match self.binding.get_mut(&session) {
+                Some(binding) => binding.early.push(delivery),
+                None => self.give_back(account, session, vec![delivery]),
+            },
         }
     }
 
@@ -220,13 +227,22 @@ impl HomeShard {
         session: SessionId,
         bound: Result<BoundResource, Box<StanzaError>>,
     ) {
-        let Some(Binding { port, answer }) = self.binding.remove(&session) else {
+        let Some(binding) = self.binding.remove(&session) else {
             return;
         };
+        let Binding {
+            port,
+            answer,
+            early,
+        } = binding;
         match (bound, account) {
             (Ok(bound), Some(account)) => {
-                self.metrics.bound(account.domain(), 1);
-                let outgoing = Vec::new();
+                let state = SessionState::Active;
+                self.metrics.session(account.domain(), state, 1);
+                if !early.is_empty() {
+                    self.outbox.touched.push(session);
+                }
+                let outgoing = early;
                 self.ports.insert(
                     session,
                     Port {

@@ -15,7 +15,8 @@ pub struct Config {
     /// The most stanzas that wait for one client; with one more, all of them are sent.
     pub max_stanzas: usize,
     /// The most bytes of stanzas that wait for one client; with more, all of them are sent. They count as unread
-    /// bytes of the client too, so that this has to be well below `session.max_outgoing_bytes`.
+    /// bytes of the client too, so that no more than half of `session.max_outgoing_bytes` is taken, whatever stands
+    /// here.
     pub max_bytes: usize,
 }
 

@@ -6,8 +6,8 @@
 //! (`queue.rs`). Anything important takes along whatever came before it, so that nothing is ever overtaken:
 //! what is sent is what was delivered, in the same order, without what was replaced.
 //!
-//! A session that loses its connection opens the gate: what waited joins what stream management keeps, and a client
-//! that resumes is taken for active (§5.2).
+//! The gate of a session that loses its connection stays as it is: an inactive client needs no more of what came while it
+//! was away than of what came before. A client that resumes is taken for active (§5.2), which opens the gate.
 //!
 //! The gate knows no clock. What waits is bounded by [`Config`]; at the bound all of it is sent.
 
@@ -86,6 +86,11 @@ impl Gate {
     pub fn open(&mut self) -> Vec<Delivery> {
         let waiting = self.waiting.take().unwrap_or_default();
         waiting.into_deliveries().collect()
+    }
+
+    /// The bytes of all stanzas that wait.
+    pub fn bytes(&self) -> usize {
+        self.waiting.as_ref().map_or(0, |waiting| waiting.bytes())
     }
 
     /// What waits, in order.

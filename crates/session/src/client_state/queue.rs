@@ -28,6 +28,11 @@ impl Queue {
         self.deliveries.len() <= config.max_stanzas && self.bytes <= config.max_bytes
     }
 
+    /// The bytes of all stanzas.
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
     /// One more, at the end.
     pub(super) fn push(&mut self, delivery: Delivery) {
         self.bytes += delivery.stanza.size();

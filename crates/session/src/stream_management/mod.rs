@@ -300,6 +300,12 @@ impl StreamManagement {
         outbound.map_or((0, 0), |outbound| (outbound.len(), outbound.bytes()))
     }
 
+    /// What waits for the client, in order.
+    pub fn unacknowledged(&self) -> impl Iterator<Item = &Unacknowledged> {
+        let managed = self.managed.iter();
+        managed.flat_map(|managed| managed.outbound.unacknowledged())
+    }
+
     /// The session ends: what the client has not acknowledged, in order, goes another way (§4).
     pub fn into_unacknowledged(self) -> Vec<Unacknowledged> {
         let managed = self.managed;

@@ -86,6 +86,34 @@ fn conflict_may_give_another_resource_by_s7_7_2_2() {
 }
 
 #[test]
+fn a_client_that_lost_its_connection_makes_room_under_each_policy_s7_7_2_2() {
+    for policy in [
+        Conflict::DenyNew,
+        Conflict::NewResource,
+        Conflict::TerminateOld,
+    ] {
+        let mut world = with(policy);
+        let old = world.connect("juliet@example.com/balcony");
+        world.detach("juliet@example.com/balcony", vec![]);
+        let new = world.bind("juliet@example.com", Some("balcony"));
+        assert!(world.closed.contains(&old), "{policy:?}");
+        assert_eq!(world.bound.get(&new), None, "the old one goes first");
+        world.disconnect("juliet@example.com/balcony", vec![]);
+        assert_eq!(world.bound[&new], Ok(jid("juliet@example.com/balcony")));
+    }
+}
+
+#[test]
+fn a_client_that_came_back_keeps_its_resource_s7_7_2_2() {
+    let mut world = with(Conflict::DenyNew);
+    let old = world.connect("juliet@example.com/balcony");
+    world.detach("juliet@example.com/balcony", vec![]);
+    world.resume("juliet@example.com/balcony");
+    let new = world.bind("juliet@example.com", Some("balcony"));
+    assert!(world.bound[&new].is_err() && !world.closed.contains(&old));
+}
+
+#[test]
 fn too_many_resources_are_refused_by_s7_6_2_1() {
     let mut world = World::with(
         &["juliet"],

@@ -334,6 +334,20 @@ impl World {
         );
     }
 
+    /// The client's session loses its connection, and waits with this.
+    pub(super) fn detach(&mut self, client: &str, waiting: Vec<Delivery>) {
+        let client = jid(client);
+        let session = SessionId(self.clients[&client].session);
+        self.input(&client.bare(), Input::Detached { session, waiting });
+    }
+
+    /// The client is back.
+    pub(super) fn resume(&mut self, client: &str) {
+        let client = jid(client);
+        let session = SessionId(self.clients[&client].session);
+        self.input(&client.bare(), Input::Resumed(session));
+    }
+
     /// The client has these rows.
     pub(super) fn confirm(&mut self, client: &str, rows: Vec<RowId>) {
         let client = jid(client);
@@ -605,7 +619,11 @@ impl World {
             Effect::Forget(session) => {
                 self.clients.retain(|_, client| client.session != session.0);
             }
-            Effect::Expire(_) | Effect::Online(_) | Effect::Limited(_) => {}
+            Effect::Detached(_)
+            | Effect::Resumed(_)
+            | Effect::Expire(_)
+            | Effect::Online(_)
+            | Effect::Limited(_) => {}
         }
     }
 
