@@ -5,6 +5,9 @@ use std::sync::Arc;
 use crate::command::{Answer, Command, Event, Refusal};
 use crate::members::{Incarnation, Member, MemberId, Members, Run, Standing, VersionRange};
 
+/// The first node: the log has no entries of commands at such low indices, so no other node gets this id.
+const FOUNDER: MemberId = MemberId(1);
+
 /// Carries out a command that is about nodes.
 pub(crate) fn carry_out(
     members: &mut Members,
@@ -13,6 +16,15 @@ pub(crate) fn carry_out(
     events: &mut Vec<Event>,
 ) -> Answer {
     match command {
+        Command::Found {
+            admission,
+            address,
+            versions,
+        } => match members.get(FOUNDER).map(|founder| founder.admission) {
+            Some(known) if known != admission => Answer::Refused(Refusal::Founded),
+            None if !members.is_empty() => Answer::Refused(Refusal::Founded),
+            _ => admit(members, FOUNDER.0, admission, address, versions),
+        },
         Command::Admit {
             admission,
             address,

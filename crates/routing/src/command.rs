@@ -11,6 +11,15 @@ use crate::sessions::Place;
 /// One entry of the log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Command {
+    /// The first node of a new cluster: it is member 1. Whoever comes second is refused.
+    Found {
+        /// A number that the node made up and wrote down.
+        admission: u64,
+        /// Where the others reach it.
+        address: Arc<str>,
+        /// What it speaks.
+        versions: VersionRange,
+    },
     /// A node without identity asks for one. Asked again with the same `admission`, it gets the same.
     Admit {
         /// A number that the node made up and wrote down.
@@ -153,6 +162,9 @@ pub enum Refusal {
         /// The newest that the node speaks.
         max: u32,
     },
+    /// The cluster was founded before.
+    #[error("the cluster was founded before")]
+    Founded,
     /// A run of the node is alive: it has to end first.
     #[error("the node is still running")]
     Running,

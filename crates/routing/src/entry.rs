@@ -33,7 +33,7 @@ pub enum EntryError {
 struct EntryMessage {
     #[prost(uint32, tag = "1")]
     version: u32,
-    #[prost(oneof = "CommandMessage", tags = "2, 3, 4, 5, 6, 7, 8, 9")]
+    #[prost(oneof = "CommandMessage", tags = "2, 3, 4, 5, 6, 7, 8, 9, 10")]
     command: Option<CommandMessage>,
 }
 
@@ -55,6 +55,8 @@ enum CommandMessage {
     Finalize(u32),
     #[prost(message, tag = "9")]
     Batch(BatchMessage),
+    #[prost(message, tag = "10")]
+    Found(NodeMessage),
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -171,6 +173,11 @@ impl Command {
 impl From<&Command> for CommandMessage {
     fn from(command: &Command) -> Self {
         match command {
+            Command::Found {
+                admission,
+                address,
+                versions,
+            } => Self::Found(NodeMessage::of(0, *admission, address, *versions)),
             Command::Admit {
                 admission,
                 address,
@@ -200,6 +207,11 @@ impl TryFrom<CommandMessage> for Command {
 
     fn try_from(message: CommandMessage) -> Result<Self, EntryError> {
         Ok(match message {
+            CommandMessage::Found(node) => Self::Found {
+                admission: node.nonce,
+                versions: node.versions(),
+                address: node.address.into(),
+            },
             CommandMessage::Admit(node) => Self::Admit {
                 admission: node.nonce,
                 versions: node.versions(),

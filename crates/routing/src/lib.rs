@@ -21,6 +21,7 @@
 //! This crate does not know how the log is replicated, nor what a home or a session does.
 
 mod administration;
+mod answer;
 mod applying;
 pub mod claims;
 pub mod command;

@@ -7,9 +7,10 @@ use proptest::prelude::*;
 use rookery_delivery::SessionId;
 
 use super::{Cluster, VERSIONS, named, parts};
-use crate::command::{Change, Command, OnConflict};
+use crate::command::{Answer, Change, Command, OnConflict, Outcome, Refusal};
 use crate::entry::EntryError;
 use crate::members::{Incarnation, MemberId};
+use crate::sessions::Place;
 use crate::snapshot::{Restoring, SnapshotError};
 
 /// One of each change.
@@ -71,6 +72,11 @@ fn commands() -> Vec<Command> {
             by: Incarnation(3),
             changes: changes(),
         },
+        Command::Found {
+            admission: 1,
+            address: "node-1:7000".into(),
+            versions: VERSIONS,
+        },
     ]
 }
 
@@ -125,6 +131,42 @@ fn snapshots_of_version_1_are_what_they_were_and_are_read() {
     assert_eq!(restored.table.component("push.example.com").len(), 1);
     let room = parts("balcony@rooms.example.com").0;
     assert_eq!(restored.table.room(&room), cluster.table.room(&room));
+}
+
+#[test]
+fn an_answer_is_read_as_it_was_written() {
+    let (owner, epoch) = (Incarnation(3), 70);
+    let place = Place {
+        run: owner,
+        session: SessionId(5),
+    };
+    let answers = [
+        Answer::Admitted(MemberId(4)),
+        Answer::Registered(owner),
+        Answer::Done,
+        Answer::Changed(vec![
+            Outcome::Done,
+            Outcome::Pending(place),
+            Outcome::Conflict(place),
+            Outcome::Full,
+            Outcome::Unknown,
+            Outcome::Claimed { epoch },
+            Outcome::Elsewhere { owner, epoch },
+        ]),
+        Answer::Refused(Refusal::NoMember),
+        Answer::Refused(Refusal::NoRun),
+        Answer::Refused(Refusal::Version {
+            active: 3,
+            min: 1,
+            max: 2,
+        }),
+        Answer::Refused(Refusal::Founded),
+        Answer::Refused(Refusal::Running),
+    ];
+    for answer in answers {
+        assert_eq!(Answer::decode(&answer.encode()), Ok(answer));
+    }
+    assert!(Answer::decode(&[]).is_err());
 }
 
 #[test]

@@ -320,3 +320,20 @@ fn a_node_that_runs_is_not_removed_and_one_that_was_is_unknown() {
     };
     assert_eq!(cluster.apply(register), Answer::Refused(Refusal::NoMember));
 }
+
+#[test]
+fn a_cluster_is_founded_once() {
+    let mut cluster = Cluster::default();
+    let found = |admission| Command::Found {
+        admission,
+        address: "first:1".into(),
+        versions: VERSIONS,
+    };
+    assert_eq!(cluster.apply(found(5)), Answer::Admitted(MemberId(1)));
+    assert_eq!(
+        cluster.apply(found(5)),
+        Answer::Admitted(MemberId(1)),
+        "asked again"
+    );
+    assert_eq!(cluster.apply(found(6)), Answer::Refused(Refusal::Founded));
+}
