@@ -66,8 +66,6 @@ pub(crate) struct Node {
     pub(crate) sessions: BTreeMap<SessionId, Session>,
     /// Sessions that homes have.
     ports: BTreeSet<SessionId>,
-    /// Sessions that wait for their resource, and what homes have handed them already.
-    binding: BTreeMap<SessionId, Vec<Delivery>>,
     expiring: Vec<(u64, BareJid, SessionId)>,
     streams: BTreeMap<SmId, Known>,
     /// For the connections.
@@ -490,6 +488,10 @@ impl Node {
                 Out::Unbind(key, undelivered) => {
                     self.post(&account, Mail::unbound(key, undelivered), None);
                 }
+                Out::Detached(key, waiting) => {
+                    self.post(&account, Mail::detached(key.id, waiting), None);
+                }
+                Out::Resumed(key) => self.post(&account, Mail::resumed(key.id), None),
                 Out::Open(stream) => {
                     let known = Known::Open(account.clone(), id);
                     self.streams.insert(stream, known);

@@ -166,7 +166,7 @@ impl Account {
         }
         let routed = treatment.owed.then(|| self.resources(&to));
         let Some(purpose) = Purpose::of(treatment.archived, routed) else {
-            return self.hand_over(&to, stanza, treatment, scene, step);
+            return self.hand_over(&to, stanza, treatment, step);
         };
         if to.is_empty() && treatment.owed {
             let size = stanza.size();
@@ -192,7 +192,11 @@ impl Account {
     /// Whether a message for these sessions, which is not archived, has to be durable before they get it: it is promised
     /// to somebody, nobody else would have it, or rows that are older are still to come before it.
     fn has_to_keep(&self, to: &[SessionId], scene: &Scene<'_>) -> bool {
-        scene.promised || to.is_empty() || to.iter().any(|id| self.owed.is_before(*id))
+        let is_there = |id: &SessionId| {
+            let session = self.sessions.get(*id);
+            session.is_some_and(|session| !session.is_detached())
+        };
+        scene.promised || !to.iter().any(is_there) || to.iter().any(|id| self.owed.is_before(*id))
     }
 
     /// The resources of these sessions.
@@ -257,9 +261,9 @@ impl Account {
                     self.hand_archived(&to, &own, step)
                 };
                 step.now().settled(stanza.kind, outcome);
-                self.copy_received(&own, treatment, &to, scene, step.now());
+                self.copy(&own, treatment, Side::Recipient, &to, step.now());
                 if purpose.is_owed() && outcome == Outcome::Offline {
-                    self.waits(&stanza, row, scene, step);
+                    self.wait(&[(stanza, row)], scene, step);
                 }
             }
         }

@@ -255,23 +255,7 @@ impl Home {
 
     /// Whether it can be let go without loss.
     pub fn is_idle(&self) -> bool {
-        let is_quiet = self.busy.is_none() && self.waiting.is_empty();
-        is_quiet && self.account.is_idle() && !self.account.has_unnoted()
-    }
-
-    /// The log could not note that clients have these rows.
-    pub fn not_noted(&mut self, rows: Vec<RowId>) {
-        self.account.not_noted(rows);
-    }
-
-    /// Now it has.
-    pub fn noted(&mut self, rows: &[RowId]) {
-        self.account.noted(rows);
-    }
-
-    /// What the log is asked to note once more.
-    pub fn unnoted(&self) -> Vec<RowId> {
-        self.account.unnoted()
+        self.busy.is_none() && self.waiting.is_empty() && self.account.is_idle()
     }
 
     /// Something comes.
@@ -467,6 +451,8 @@ impl Home {
             // Nobody here has contacts, and no feature is asked.
             Effect::FanOut { .. }
             | Effect::Probe { .. }
+            | Effect::Detached(_)
+            | Effect::Resumed(_)
             | Effect::Later(..)
             | Effect::Results(..)
             | Effect::Unreadable

@@ -9,7 +9,7 @@ use rookery_stanza::Condition;
 use tokio::runtime::Handle;
 use tokio::task::yield_now;
 
-use super::message::{Loaded, Noted, Replied, Written};
+use super::message::{Loaded, Replied, Written};
 use super::{
     Bind, Binding, CloseAccount, CloseAll, Confirmed, CountSessions, Detached, HomeShard, Hop,
     Resumed, Submit, TICK, Unbind,
@@ -164,6 +164,30 @@ impl Handler<Unbind> for HomeShard {
                 },
                 None,
             );
+        });
+    }
+}
+
+impl Handler<Detached> for HomeShard {
+    type Result = ();
+
+    fn handle(&mut self, detached: Detached, context: &mut Self::Context) {
+        self.take(context, |shard| {
+            let Detached { session, waiting } = detached;
+            let account = session.jid.bare();
+            let session = session.id;
+            shard.input(&account, Input::Detached { session, waiting }, None);
+        });
+    }
+}
+
+impl Handler<Resumed> for HomeShard {
+    type Result = ();
+
+    fn handle(&mut self, resumed: Resumed, context: &mut Self::Context) {
+        self.take(context, |shard| {
+            let Resumed(session) = resumed;
+            shard.input(&session.jid.bare(), Input::Resumed(session.id), None);
         });
     }
 }

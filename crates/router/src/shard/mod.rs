@@ -21,7 +21,7 @@ mod tests;
 mod tombstones;
 mod work;
 
-use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::collections::{HashMap, VecDeque};
 use std::fmt;
 use std::hash::{BuildHasher, Hash, RandomState};
 use std::sync::Arc;
@@ -41,7 +41,8 @@ use crate::metrics::{Actor, Mailbox, Metrics};
 
 use by_session::BySession;
 pub(crate) use message::{
-    Bind, CloseAccount, CloseAll, Confirmed, Content, CountSessions, Hop, Parcel, Submit, Unbind,
+    Bind, CloseAccount, CloseAll, Confirmed, Content, CountSessions, Detached, Hop, Parcel,
+    Resumed, Submit, Unbind,
 };
 use message::{Loaded, Replied, Written};
 use outbox::{Outbox, Port};

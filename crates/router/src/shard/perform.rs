@@ -203,10 +203,7 @@ impl HomeShard {
                 }
                 port.outgoing.push(delivery);
             }
-            None => match self.binding.get_mut(&session) {
-                Some(binding) => binding.early.push(delivery),
-                None => self.give_back(account, session, vec![delivery]),
-            },
+            None => self.give_back(account, session, vec![delivery]),
         }
     }
 
@@ -227,27 +224,20 @@ impl HomeShard {
         session: SessionId,
         bound: Result<BoundResource, Box<StanzaError>>,
     ) {
-        let Some(binding) = self.binding.remove(&session) else {
+        let Some(Binding { port, answer }) = self.binding.remove(&session) else {
             return;
         };
-        let Binding {
-            port,
-            answer,
-            early,
-        } = binding;
         match (bound, account) {
             (Ok(bound), Some(account)) => {
                 let state = SessionState::Active;
                 self.metrics.session(account.domain(), state, 1);
-                if !early.is_empty() {
-                    self.outbox.touched.push(session);
-                }
-                let outgoing = early;
+                let outgoing = Vec::new();
                 self.ports.insert(
                     session,
                     Port {
                         port,
                         account: account.clone(),
+                        state,
                         outgoing,
                         results: None,
                     },
@@ -291,12 +281,22 @@ impl HomeShard {
         }
     }
 
+    /// A session is in this state from now on.
+    fn count_as(&mut self, session: SessionId, state: SessionState) {
+        if let Some(port) = self.ports.get_mut(&session) {
+            let host = port.account.domain();
+            self.metrics.session(host, port.state, -1);
+            self.metrics.session(host, state, 1);
+            port.state = state;
+        }
+    }
+
     /// A session is no longer bound.
     fn forget(&mut self, account: &BareJid, session: SessionId) {
         let Some(port) = self.ports.remove(&session) else {
             return;
         };
-        self.metrics.bound(account.domain(), -1);
+        self.metrics.session(account.domain(), port.state, -1);
         if !port.outgoing.is_empty() {
             self.give_back(account, session, port.outgoing);
         }
