@@ -190,14 +190,19 @@ impl SessionActor {
         }
     }
 
-    /// Stamps stanzas and hands them to the home; what it refuses is answered here.
+    /// Stamps stanzas and hands them to the home.
     fn submit(&mut self, stanzas: Vec<Stanza>, permit: Permit, ctx: &mut Context<Self>) {
-        let Some(key) = self.session.key() else {
+        if self.session.key().is_none() {
             return;
-        };
+        }
         let permit = self.number(stanzas.len(), permit);
         let mut stamped = Vec::with_capacity(stanzas.len());
         for stanza in stanzas {
+            if is_answer(&stanza)
+                && let Some(managed) = &mut self.managed
+            {
+                managed.core.answers(&stanza);
+            }
             if let Some(outbound) = self.session.stamp(stanza) {
                 if outbound.spoofed {
                     self.shared.metrics.spoofed.increment();
@@ -205,19 +210,33 @@ impl SessionActor {
                 stamped.push(outbound.stanza);
             }
         }
-        let Err(refused) = self.shared.homes.submit(&key, stamped, permit) else {
+        self.offer(stamped, permit, ctx);
+    }
+
+    /// Hands stanzas to the home. What it refuses is answered here; an answer is offered again, since its request
+    /// gets no other (RFC 6120 §8.2.3).
+    fn offer(&mut self, stanzas: Vec<Stanza>, permit: Permit, ctx: &mut Context<Self>) {
+        let Some(key) = self.session.key() else {
+            return;
+        };
+        let spare = stanzas.iter().any(is_answer).then(|| permit.clone());
+        let Err(refused) = self.shared.homes.submit(&key, stanzas, permit) else {
             return;
         };
         let metrics = &self.shared.metrics;
         let limited = metrics.limited.of(Limiter::HomeQueue);
         limited.add(refused.0.len() as u64);
+        let (answers, refused): (Vec<_>, Vec<_>) = refused.0.into_iter().partition(is_answer);
+        if let (Some(permit), false) = (spare, answers.is_empty()) {
+            ctx.run_later(RETRY, move |act, ctx| act.offer(answers, permit, ctx));
+        }
         let busy = StanzaError::new(Condition::ResourceConstraint);
         let answered = |stanza: &Stanza| {
             let reply = stanza.error_reply(&busy)?;
             metrics.shared.answered(stanza.kind, busy.condition);
             Some(Delivery::from(reply))
         };
-        let replies = refused.0.iter().filter_map(answered).collect();
+        let replies = refused.iter().filter_map(answered).collect();
         self.answer(replies, ctx);
     }
 
@@ -342,14 +361,20 @@ fn sizes(batch: &[Delivery]) -> usize {
     batch.iter().map(|delivery| delivery.stanza.size()).sum()
 }
 
+/// Whether it answers a request.
+fn is_answer(stanza: &Stanza) -> bool {
+    matches!(stanza.kind, Kind::Iq(kind) if !kind.is_request())
+}
+
 /// Whether anybody would miss it: messages find another way, and requests want an answer. Presence and
 /// results are for this client only.
 fn is_missed(delivery: &Delivery) -> bool {
-    match delivery.stanza.kind {
-        Kind::Message(_) => delivery.custody != Custody::Copy,
+    let is_wanted = match delivery.stanza.kind {
+        Kind::Message(_) => true,
         Kind::Iq(kind) => kind.is_request(),
         Kind::Presence(_) => false,
-    }
+    };
+    is_wanted && delivery.custody != Custody::Copy
 }
 
 impl Actor for SessionActor {

@@ -13,6 +13,8 @@ pub(crate) enum Mutant {
     ConfirmWhenSent,
     /// What is confirmed is not noted.
     ForgetConfirmation,
+    /// What the log could not note is not noted later.
+    ForgetRefusedConfirmation,
     /// What is replayed gets another id.
     SecondId,
     /// A row is passed over in a replay.
@@ -37,6 +39,8 @@ pub(crate) enum Mutant {
     ForgetUndelivered,
     /// An error is answered twice.
     AnswerTwice,
+    /// A request that was answered is answered with an error as well, when the session of whoever answered ends.
+    ForgetAnswer,
     /// Nothing bounds what waits for a client.
     NoBound,
 }
@@ -48,6 +52,7 @@ pub(crate) const ALL: &[Mutant] = &[
     Mutant::ConfirmCarbon,
     Mutant::ConfirmWhenSent,
     Mutant::ForgetConfirmation,
+    Mutant::ForgetRefusedConfirmation,
     Mutant::SecondId,
     Mutant::SkipRow,
     Mutant::DropMessage,
@@ -64,5 +69,6 @@ pub(crate) const STRICT: &[Mutant] = &[
     Mutant::CopyToRecipient,
     Mutant::ForgetUndelivered,
     Mutant::AnswerTwice,
+    Mutant::ForgetAnswer,
     Mutant::NoBound,
 ];

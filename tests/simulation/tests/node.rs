@@ -18,7 +18,9 @@ use crate::mutant::Mutant;
 use crate::promises::{Promises, StreamId};
 use crate::random::Random;
 use crate::reading;
-use crate::session::{LIMITS, Link, Out, Scene, Session, ToConnection, ToSession};
+use crate::session::{
+    LIMITS, Link, Out, Scene, Session, ToConnection, ToSession, is_answer,
+};
 
 /// Inputs that wait for one home at most; a session is told when there are more.
 const MAILBOX: usize = 48;
@@ -66,6 +68,8 @@ pub(crate) struct Node {
     pub(crate) sessions: BTreeMap<SessionId, Session>,
     /// Sessions that homes have.
     ports: BTreeSet<SessionId>,
+    /// Sessions that wait for their resource, and what homes have handed them already.
+    binding: BTreeMap<SessionId, Vec<Delivery>>,
     expiring: Vec<(u64, BareJid, SessionId)>,
     streams: BTreeMap<SmId, Known>,
     /// For the connections.
@@ -85,6 +89,7 @@ impl Node {
             confirms: VecDeque::new(),
             sessions: BTreeMap::new(),
             ports: BTreeSet::new(),
+            binding: BTreeMap::new(),
             expiring: Vec::new(),
             streams: BTreeMap::new(),
             told: VecDeque::new(),
@@ -142,6 +147,7 @@ impl Node {
         let budget = Arc::new(Budget::new(LIMITS.bytes, self.queued.clone()));
         let session = Session::new(id, jid.bare(), link, budget);
         self.sessions.insert(id, session);
+        self.binding.insert(id, Vec::new());
         let terms = BindTerms {
             carbons,
             ..BindTerms::default()
@@ -221,6 +227,7 @@ impl Node {
         let Some((mail, permit)) = mail else {
             return;
         };
+        ground.promises.note(|| format!("   {account} takes {mail:?}"));
         let error = mail.received().filter(|stanza| stanza.is_error());
         if let Some(number) = error.and_then(reading::number) {
             told(number, ground);
@@ -279,6 +286,9 @@ impl Node {
         }
         if let Some(after) = job.read {
             // Nothing that is being confirmed is read.
+            if self.confirms.iter().any(|(of, _)| of == account) {
+                ground.hazards.met(Hazard::ReadWhileConfirming);
+            }
             while let Some(at) = self.confirms.iter().position(|(of, _)| of == account) {
                 self.confirm(at, ground);
             }
@@ -298,14 +308,42 @@ impl Node {
         let Some((account, rows)) = self.confirms.remove(at) else {
             return;
         };
-        if ground.failing && ground.random.happens(200) {
+        if ground.failing && ground.random.happens(600) {
             ground.hazards.met(Hazard::ConfirmFailed);
-            return ground.promises.not_confirmed(&account, &rows);
+            if let Some(home) = self.homes.get_mut(&account)
+                && ground.mutant != Some(Mutant::ForgetRefusedConfirmation)
+            {
+                home.not_noted(rows);
+            }
+            return;
         }
         ground.promises.confirmed(&account, &rows);
         if ground.mutant != Some(Mutant::ForgetConfirmation) {
             ground.disk.confirm(&account, rows);
         }
+    }
+
+    /// Accounts of which the log could not note what clients have.
+    pub(crate) fn unnoted(&self) -> impl Iterator<Item = &BareJid> {
+        // Not while something is read: what is noted in between would be handed over again.
+        let idle = |(account, _): &(&BareJid, &Home)| !self.asked.contains_key(*account);
+        let homes = self.homes.iter().filter(idle);
+        homes.filter_map(|(account, home)| (!home.unnoted().is_empty()).then_some(account))
+    }
+
+    /// The log is asked once more to note what it could not.
+    pub(crate) fn confirm_again(&mut self, account: &BareJid, ground: &mut Ground<'_>) {
+        let Some(home) = self.homes.get_mut(account) else {
+            return;
+        };
+        if ground.failing && ground.random.happens(200) {
+            return;
+        }
+        ground.hazards.met(Hazard::ConfirmedAgain);
+        let rows = home.unnoted();
+        home.noted(&rows);
+        ground.promises.confirmed(account, &rows);
+        ground.disk.confirm(account, rows);
     }
 
     /// The store's answer comes to a home.
@@ -356,12 +394,20 @@ impl Node {
                 Event::Ask(job) => self.ask(account, job, ground),
                 Event::Confirm(rows) => self.confirms.push_back((account.clone(), rows)),
                 Event::Bound(session, answer) => {
+                    let early = self.binding.remove(&session).unwrap_or_default();
                     if answer.is_ok() {
                         self.ports.insert(session);
                     }
                     if let Some(session) = self.sessions.get_mut(&session) {
                         let answer = answer.map_err(|error| *error);
                         session.inbox.push_back(ToSession::Bound(answer));
+                    }
+                    for delivery in early {
+                        ground.hazards.met(Hazard::HandedWhileBinding);
+                        if let Err(back) = self.deliver(session, delivery, ground) {
+                            let (why, delivery) = *back;
+                            refused.push((session, why, delivery));
+                        }
                     }
                 }
                 Event::Close(session, _) => {
@@ -432,6 +478,10 @@ impl Node {
         delivery: Delivery,
         ground: &mut Ground<'_>,
     ) -> Result<(), Box<(Refusal, Delivery)>> {
+        if let Some(early) = self.binding.get_mut(&id) {
+            early.push(delivery);
+            return Ok(());
+        }
         let session = self
             .sessions
             .get_mut(&id)
@@ -507,6 +557,7 @@ impl Node {
     fn submit(&mut self, key: SessionKey, stanza: Stanza, permit: Permit, ground: &mut Ground<'_>) {
         let account = key.jid.bare();
         let number = reading::number(&stanza);
+        ground.promises.note(|| format!("   {key:?} submits {number:?}"));
         let request = number.and_then(|number| ground.promises.requests.get_mut(&number));
         if let Some(request) = request {
             request.read = true;
@@ -516,6 +567,12 @@ impl Node {
             return self.post(&account, Mail::sent(key, stanza), Some(permit));
         }
         ground.hazards.met(Hazard::QueueOfHomeFull);
+        if is_answer(&stanza) {
+            if let Some(session) = self.sessions.get_mut(&key.id) {
+                session.inbox.push_back(ToSession::Again(stanza, permit));
+            }
+            return;
+        }
         if let Some(number) = number {
             told(number, ground);
         }
@@ -664,10 +721,7 @@ fn note_delivery(
     let to = StreamId(session.0);
     if reading::carbon(&delivery.stanza).is_some() && !reading::is_of_error(&delivery.stanza) {
         let number = reading::number_in(delivery.stanza.payload()).unwrap_or_default();
-        let copied = ground.promises.copied.get_mut(&(account.clone(), number));
-        if let Some(copied) = copied {
-            copied.made.push(to);
-        }
+        ground.promises.copied(account, number, to);
         ground.hazards.met(Hazard::CarbonCopy);
     }
     if let (Some(_), Some(row)) = (number, reading::row(&delivery.stanza, account)) {

@@ -80,10 +80,6 @@ pub(crate) struct Promises {
     /// Rows that could not be read when it was time.
     late: BTreeSet<(BareJid, RowId)>,
     confirmed: BTreeSet<(BareJid, RowId)>,
-    /// Rows that a client has, which the log could not note: they come again.
-    repeated: BTreeSet<(BareJid, RowId)>,
-    /// Rows that a client has and the log could not note: they stay owed until the account is read again.
-    unnoted: BTreeSet<(BareJid, RowId)>,
     pub(crate) accepted: i64,
     pub(crate) settled: i64,
     /// The order of what is handed over, copies, and answers are checked as well.
@@ -172,13 +168,6 @@ impl Promises {
         self.confirmed.extend(rows);
     }
 
-    /// The log could not note it.
-    pub(crate) fn not_confirmed(&mut self, account: &BareJid, rows: &[RowId]) {
-        let rows = rows.iter().map(|row| (account.clone(), *row));
-        self.repeated.extend(rows.clone());
-        self.unnoted.extend(rows);
-    }
-
     /// What is left of an account may come late: a page could not be read.
     pub(crate) fn late(&mut self, account: &BareJid, disk: &Disk) {
         let left = disk
@@ -215,9 +204,6 @@ impl Promises {
         let highest = seen.highest.entry((from, address)).or_insert(row);
         let (before, is_late) = (*highest, row < *highest);
         *highest = row.max(before);
-        if self.repeated.contains(&(at.clone(), row)) {
-            return;
-        }
         self.hold(is_new, || {
             format!("row {row} (message {number}) came more often than it was handed over")
         });
@@ -230,6 +216,18 @@ impl Promises {
         let excused = self.late.contains(&key) || first != Some(&stream);
         self.hold_strictly(!is_late || excused, || {
             format!("message {number} ({row}) came after {before}")
+        });
+    }
+
+    /// A home gives a session a copy of a message.
+    pub(crate) fn copied(&mut self, account: &BareJid, number: u64, to: StreamId) {
+        let Some(copied) = self.copied.get_mut(&(account.clone(), number)) else {
+            return;
+        };
+        copied.made.push(to);
+        let has_it = copied.direct.contains(&to);
+        self.hold_strictly(!has_it, || {
+            format!("{to:?} of {account} has message {number}, and gets a copy")
         });
     }
 
@@ -261,9 +259,8 @@ impl Promises {
     /// may be missing.
     pub(crate) fn check_copies(&mut self, is_complete: bool) {
         for ((account, number), copied) in std::mem::take(&mut self.copied) {
-            // A later session with the resource of one that the message was for gets a copy.
-            let is_later =
-                |seat: &&StreamId| copied.routed.contains(seat) && !copied.direct.contains(seat);
+            // A later session with the resource of one that the message was for may get a copy.
+            let is_later = |seat: &&StreamId| copied.routed.contains(seat);
             let mut made: Vec<StreamId> = copied
                 .made
                 .iter()
@@ -307,7 +304,7 @@ impl Promises {
         let mut in_logs: BTreeSet<(&BareJid, u64)> = BTreeSet::new();
         for (account, row, kept) in disk.rows() {
             let number = kept.number;
-            if kept.owed && !self.unnoted.contains(&(account.clone(), row)) {
+            if kept.owed {
                 broken.push(format!("{account} is still owed message {number} ({row})"));
             }
             if !in_logs.insert((account, number)) {
@@ -338,7 +335,7 @@ impl Promises {
         }
         for (number, asked) in &self.requests {
             if self.strict && asked.read && living.contains(&asked.stream) && asked.answers == 0 {
-                broken.push(format!("request {number} was not answered"));
+                broken.push(format!("request {number} of {:?} was not answered", asked.stream));
             }
         }
         if let Some(first) = broken.into_iter().next() {

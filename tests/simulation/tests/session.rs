@@ -46,6 +46,8 @@ pub(crate) enum Said {
 #[derive(Debug)]
 pub(crate) enum ToSession {
     FromClient(Link, Vec<(Said, Permit)>),
+    /// An answer that the home was too busy for.
+    Again(Stanza, Permit),
     Bound(Result<Jid, StanzaError>),
     Deliver(Vec<Delivery>),
     End,
@@ -199,6 +201,11 @@ impl Session {
                     }
                 }
             }
+            ToSession::Again(answer, permit) => {
+                if let Some(key) = self.core.key() {
+                    scene.out.push(Out::Submit(key, answer, permit));
+                }
+            }
             ToSession::Bound(answer) => self.bound(answer, scene),
             ToSession::Deliver(batch) => self.deliver(batch, scene),
             ToSession::End => self.end(ToConnection::Close, scene),
@@ -310,6 +317,12 @@ impl Session {
             && let Some(number) = managed.core.received()
         {
             permit = permit.settling(&managed.settlements, number..number + 1);
+        }
+        if let Some(managed) = &mut self.managed
+            && is_answer(&stanza)
+            && scene.mutant != Some(Mutant::ForgetAnswer)
+        {
+            managed.core.answers(&stanza);
         }
         if let Some(outbound) = self.core.stamp(stanza) {
             scene.out.push(Out::Submit(key, outbound.stanza, permit));
@@ -573,10 +586,16 @@ fn refuse(link: Link, handled: Option<u32>, scene: &mut Scene<'_>) {
     scene.out.push(Out::Connection(link, refused));
 }
 
+/// Whether it answers a request.
+pub(crate) fn is_answer(stanza: &Stanza) -> bool {
+    matches!(stanza.kind, Kind::Iq(kind) if !kind.is_request())
+}
+
 fn is_missed(delivery: &Delivery) -> bool {
-    match delivery.stanza.kind {
-        Kind::Message(_) => delivery.custody != Custody::Copy,
+    let is_wanted = match delivery.stanza.kind {
+        Kind::Message(_) => true,
         Kind::Iq(kind) => kind.is_request(),
         Kind::Presence(_) => false,
-    }
+    };
+    is_wanted && delivery.custody != Custody::Copy
 }

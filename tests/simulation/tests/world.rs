@@ -72,6 +72,7 @@ enum Act {
     Store(BareJid),
     StoreAnswer(BareJid),
     Confirm,
+    ConfirmAgain(BareJid),
     Session(SessionId),
     Up(Link),
     Down(Link),
@@ -236,6 +237,8 @@ impl World {
         if !self.node.confirms.is_empty() {
             acts.push(Act::Confirm);
         }
+        let unnoted = self.node.unnoted().cloned();
+        acts.extend(unnoted.map(Act::ConfirmAgain));
         let sessions = self.node.sessions.iter();
         let busy = sessions.filter(|(_, session)| !session.inbox.is_empty());
         acts.extend(busy.map(|(id, _)| Act::Session(*id)));
@@ -266,6 +269,9 @@ impl World {
             Act::Confirm => {
                 let at = self.random.below(self.node.confirms.len());
                 self.on_ground(|node, ground| node.confirm(at, ground));
+            }
+            Act::ConfirmAgain(account) => {
+                self.on_ground(|node, ground| node.confirm_again(&account, ground));
             }
             Act::Session(id) => self.on_ground(|node, ground| node.take_inbox(id, ground)),
             Act::Up(link) => self.read_up(link),
@@ -581,6 +587,11 @@ impl World {
             client.stalled = false;
             client.acks = Acks::WhenAsked;
         }
+        for client in 0..self.clients.len() {
+            if self.clients[client].link.is_none() && self.random.happens(500) {
+                self.connect(client);
+            }
+        }
         self.settle();
         self.now += 2_000_000;
         self.settle();
@@ -595,10 +606,8 @@ impl World {
         self.settle();
         self.now += 2_000_000;
         self.settle();
-        let streams = self
-            .clients
-            .iter()
-            .filter_map(|client| client.stream.as_ref());
+        let connected = self.clients.iter().filter(|client| client.is_online());
+        let streams = connected.filter_map(|client| client.stream.as_ref());
         let living: BTreeSet<StreamId> = streams.map(|stream| stream.id).collect();
         self.promises.at_the_end(&self.disk, &living);
     }

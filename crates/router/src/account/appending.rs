@@ -11,7 +11,6 @@ use rookery_stanza::payload::stanza_id::StanzaId;
 use rookery_stanza::{BareJid, Condition, Jid, RowId, Stanza};
 use rookery_storage::message_log::{IngressId, NewMessage, NewRow, Origin, Purpose};
 
-use super::carbons::as_copy;
 use super::effect::{Change, Effect, Effects, Step, Write};
 use super::{Account, Scene, Standing, durable};
 use crate::metrics::Outcome;
@@ -285,17 +284,19 @@ impl Account {
         row: RowId,
         step: &mut Step,
     ) -> Outcome {
-        let waits = to.iter().any(|id| self.owed.is_before(*id));
-        let mut outcome = Outcome::Offline;
+        let (mut outcome, mut comes_later) = (Outcome::Offline, false);
         for id in to {
-            let Some(session) = self.sessions.get_mut(*id) else {
+            if self.owed.is_before(*id) {
+                comes_later = true;
                 continue;
-            };
-            if !waits && session.hand(stanza.clone(), row, step) {
-                outcome = Outcome::Local;
-            } else if waits && !self.owed.is_before(*id) {
-                session.give(as_copy(stanza.clone()), step.now());
             }
+            let session = self.sessions.get_mut(*id);
+            if session.is_some_and(|session| session.hand(stanza.clone(), row, step)) {
+                outcome = Outcome::Local;
+            }
+        }
+        if comes_later && outcome == Outcome::Local {
+            self.owed.share(row);
         }
         if outcome == Outcome::Offline {
             if !to.is_empty() {

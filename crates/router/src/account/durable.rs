@@ -45,7 +45,7 @@ impl Account {
         } = write;
         match (change, answer) {
             (Change::Read(_), Stored::Page(page)) => self.page(page, step),
-            (Change::Read(_), _) => self.page_failed(),
+            (Change::Read(_), _) => self.page_failed(step),
             (Change::Survey(session), Stored::Surveyed(survey)) => {
                 self.surveyed(session, *survey, step);
             }

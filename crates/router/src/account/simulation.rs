@@ -255,7 +255,23 @@ impl Home {
 
     /// Whether it can be let go without loss.
     pub fn is_idle(&self) -> bool {
-        self.busy.is_none() && self.waiting.is_empty() && self.account.is_idle()
+        let is_quiet = self.busy.is_none() && self.waiting.is_empty();
+        is_quiet && self.account.is_idle() && !self.account.has_unnoted()
+    }
+
+    /// The log could not note that clients have these rows.
+    pub fn not_noted(&mut self, rows: Vec<RowId>) {
+        self.account.not_noted(rows);
+    }
+
+    /// Now it has.
+    pub fn noted(&mut self, rows: &[RowId]) {
+        self.account.noted(rows);
+    }
+
+    /// What the log is asked to note once more.
+    pub fn unnoted(&self) -> Vec<RowId> {
+        self.account.unnoted()
     }
 
     /// Something comes.
@@ -319,6 +335,11 @@ impl Home {
 
     /// Carries a step out as far as nothing before it waits for the store.
     fn stage(mut step: Step, permit: Option<Permit>, held: &mut Held, out: &mut Events) {
+        if !held.is_empty() {
+            for confirm in step.take_confirmed() {
+                Self::perform(confirm, None, out);
+            }
+        }
         if held.is_empty() {
             for effect in step.effects.0.drain(..) {
                 Self::perform(effect, permit.as_ref(), out);

@@ -9,7 +9,7 @@ use rookery_stanza::Condition;
 use tokio::runtime::Handle;
 use tokio::task::yield_now;
 
-use super::message::{Loaded, Replied, Written};
+use super::message::{Loaded, Noted, Replied, Written};
 use super::{
     Bind, Binding, CloseAccount, CloseAll, Confirmed, CountSessions, Detached, HomeShard, Hop,
     Resumed, Submit, TICK, Unbind,
@@ -133,6 +133,7 @@ impl Handler<Bind> for HomeShard {
                 Binding {
                     port: request.port,
                     answer,
+                    early: Vec::new(),
                 },
             );
             let bind = account::Bind {
@@ -204,6 +205,14 @@ impl Handler<Confirmed> for HomeShard {
             };
             shard.input(&session.jid.bare(), input, None);
         });
+    }
+}
+
+impl Handler<Noted> for HomeShard {
+    type Result = ();
+
+    fn handle(&mut self, noted: Noted, context: &mut Self::Context) {
+        self.take(context, |shard| shard.noted(noted));
     }
 }
 

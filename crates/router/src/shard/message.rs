@@ -58,6 +58,16 @@ pub(crate) struct Confirmed {
     pub(crate) rows: Vec<RowId>,
 }
 
+/// The log was asked to note that clients have these rows.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub(super) struct Noted {
+    pub(super) account: BareJid,
+    pub(super) rows: Vec<RowId>,
+    /// Whether it has.
+    pub(super) is_noted: bool,
+}
+
 /// Stanzas for accounts of the shard, in order.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]

@@ -21,13 +21,13 @@ mod tests;
 mod tombstones;
 mod work;
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::fmt;
 use std::hash::{BuildHasher, Hash, RandomState};
 use std::sync::Arc;
 use std::time::Duration;
 
-use rookery_delivery::{BindRefused, BoundResource, Close, Permit, SessionId, SessionPort};
+use rookery_delivery::{BindRefused, BoundResource, Close, Delivery, Permit, SessionId, SessionPort};
 use rookery_lifecycle::{Clock, TaskScope};
 use rookery_stanza::{BareJid, Jid};
 use rookery_storage::Store;
@@ -82,6 +82,8 @@ pub(crate) struct HomeShard {
     ending: Vec<(BareJid, Close)>,
     /// Sessions that have until then to unbind, in that order.
     expiring: VecDeque<(Instant, BareJid, SessionId)>,
+    /// Accounts of which the log could not note what clients have.
+    unnoted: BTreeSet<BareJid>,
     /// Wall time of the message in hand, in unix milliseconds.
     now: u64,
     /// An empty step, whose memory is used again.
@@ -111,6 +113,9 @@ struct Measured {
 struct Binding {
     port: Arc<dyn SessionPort>,
     answer: oneshot::Sender<Result<BoundResource, BindRefused>>,
+    /// What its account has handed it before it hears that it has its resource: what other clients were sent, and
+    /// became durable while it bound.
+    early: Vec<Delivery>,
 }
 
 /// What is to be done next. What is rare is boxed: everything that is passed on is moved through here.
@@ -168,6 +173,7 @@ impl HomeShard {
             closing: BySession::default(),
             ending: Vec::new(),
             expiring: VecDeque::new(),
+            unnoted: BTreeSet::new(),
             now: 0,
             scratch: Step::default(),
             handled: 0,
@@ -192,6 +198,7 @@ impl HomeShard {
             self.todo
                 .push_back(Todo::Input(account, Input::Expired(session)));
         }
+        self.confirm_again();
         let idle = u64::try_from(IDLE_TIME.as_millis()).unwrap_or(u64::MAX);
         self.slots.sweep(self.now.saturating_sub(idle));
         give_back(&mut self.ports);

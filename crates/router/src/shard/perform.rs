@@ -203,7 +203,10 @@ impl HomeShard {
                 }
                 port.outgoing.push(delivery);
             }
-            None => self.give_back(account, session, vec![delivery]),
+            None => match self.binding.get_mut(&session) {
+                Some(binding) => binding.early.push(delivery),
+                None => self.give_back(account, session, vec![delivery]),
+            },
         }
     }
 
@@ -224,14 +227,22 @@ impl HomeShard {
         session: SessionId,
         bound: Result<BoundResource, Box<StanzaError>>,
     ) {
-        let Some(Binding { port, answer }) = self.binding.remove(&session) else {
+        let Some(binding) = self.binding.remove(&session) else {
             return;
         };
+        let Binding {
+            port,
+            answer,
+            early,
+        } = binding;
         match (bound, account) {
             (Ok(bound), Some(account)) => {
                 let state = SessionState::Active;
                 self.metrics.session(account.domain(), state, 1);
-                let outgoing = Vec::new();
+                if !early.is_empty() {
+                    self.outbox.touched.push(session);
+                }
+                let outgoing = early;
                 self.ports.insert(
                     session,
                     Port {

@@ -131,7 +131,8 @@ impl Slot {
     /// Whether it can be let go: no session, nothing waits, the store does nothing for it.
     pub(super) fn is_idle(&self) -> bool {
         let is_quiet = self.busy.is_none() && self.waiting.is_empty();
-        is_quiet && self.account.is_idle() && !self.confirms()
+        let is_noted = !self.confirms() && !self.account.has_unnoted();
+        is_quiet && is_noted && self.account.is_idle()
     }
 
     /// What confirmations share, and who reads what is owed waits for.
@@ -140,7 +141,7 @@ impl Slot {
     }
 
     /// Whether a confirmation has not been answered.
-    fn confirms(&self) -> bool {
+    pub(super) fn confirms(&self) -> bool {
         let confirming = self.confirming.as_ref();
         confirming.is_some_and(|lock| lock.try_write().is_err())
     }

@@ -13,6 +13,7 @@ use rookery_storage::{AccountState, DataUpdate, DataWritten, RosterUpdate, Store
 use tokio::sync::RwLock;
 
 use super::HomeShard;
+use super::message::Noted;
 use super::tombstones::Retraction;
 use crate::account::{Change, PAGE, Stored, Survey};
 
@@ -198,21 +199,67 @@ impl Survey {
 // === impl HomeShard ===
 
 impl HomeShard {
-    /// Has the log forget what an account was owed. Nothing waits for it but who reads what is owed.
+    /// Has the log note what clients have. Nothing waits for it but who reads what is owed.
     pub(super) fn confirm(&mut self, account: &BareJid, rows: Vec<RowId>) {
+        self.note(account, rows, false);
+    }
+
+    /// Has the log note what clients have. The account hears of it when that fails, or works at last.
+    fn note(&mut self, account: &BareJid, rows: Vec<RowId>, again: bool) {
         let Some(slot) = self.slots.of(account) else {
             return;
         };
         let confirming = slot.confirming().try_read_owned();
         let (log, account) = (Arc::clone(&self.log), account.clone());
+        let (index, shards) = (self.index, Arc::clone(&self.shards));
         let task = async move {
-            if let Err(error) = log.confirm(&account, rows).await {
-                tracing::warn!(%account, %error, "messages will be handed over again: they were not confirmed");
+            let noted = log.confirm(&account, rows.clone()).await;
+            if let Err(error) = &noted {
+                tracing::warn!(%account, %error, "what clients have could not be noted");
+            }
+            let is_noted = noted.is_ok();
+            if is_noted == again {
+                let noted = Noted {
+                    account,
+                    rows,
+                    is_noted,
+                };
+                shards.tell(index, noted).await;
             }
             drop(confirming);
         };
         if self.scope.spawn("log-confirm", task).is_err() {
             self.metrics.shared.exceeded(Limit::Tasks);
+        }
+    }
+
+    /// The log has noted what clients have, at the second attempt, or has not.
+    pub(super) fn noted(&mut self, noted: Noted) {
+        let Some(slot) = self.slots.of(&noted.account) else {
+            return;
+        };
+        if noted.is_noted {
+            return slot.account.noted(&noted.rows);
+        }
+        slot.account.not_noted(noted.rows);
+        self.unnoted.insert(noted.account);
+    }
+
+    /// Asks the log once more to note what it could not.
+    pub(super) fn confirm_again(&mut self) {
+        for account in std::mem::take(&mut self.unnoted) {
+            let Some(slot) = self.slots.of(&account) else {
+                continue;
+            };
+            let rows = slot.account.unnoted();
+            if rows.is_empty() {
+                continue;
+            }
+            // Not while it is at it, nor while it reads: what it noted in between would be handed over again.
+            if slot.busy.is_none() && !slot.confirms() {
+                self.note(&account, rows, true);
+            }
+            self.unnoted.insert(account);
         }
     }
 }

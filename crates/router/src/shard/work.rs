@@ -122,6 +122,12 @@ impl HomeShard {
         permit: Option<Permit>,
         held: &mut Held,
     ) {
+        if !held.is_empty() {
+            // What clients have waits for nothing, and what is read behind it must know of it.
+            for confirm in step.take_confirmed() {
+                self.perform(account, confirm, None);
+            }
+        }
         if held.is_empty() {
             for effect in step.effects.0.drain(..) {
                 self.perform(account, effect, permit.as_ref());

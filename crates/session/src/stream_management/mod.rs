@@ -17,7 +17,7 @@ mod resumption;
 mod tests;
 
 use rookery_delivery::Delivery;
-use rookery_stanza::{Condition, StreamCondition, StreamError};
+use rookery_stanza::{Condition, Stanza, StreamCondition, StreamError};
 use tokio::time::Instant;
 
 pub use element::{Command, ElementError, Enable, Failed, Reply, Resumable, Resume};
@@ -201,6 +201,13 @@ impl StreamManagement {
     pub fn sent(&mut self, delivery: &Delivery, now: u64) {
         if let Some(managed) = &mut self.managed {
             managed.outbound.sent(delivery.clone(), now);
+        }
+    }
+
+    /// The client has answered a request that it was sent: when the session ends, nobody else has to.
+    pub fn answers(&mut self, answer: &Stanza) {
+        if let Some(managed) = &mut self.managed {
+            managed.outbound.answered(answer);
         }
     }
 

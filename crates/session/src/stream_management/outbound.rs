@@ -4,8 +4,8 @@ use std::collections::VecDeque;
 use std::mem;
 use std::time::Duration;
 
-use rookery_delivery::Delivery;
-use rookery_stanza::{StreamCondition, StreamError, ns};
+use rookery_delivery::{Custody, Delivery};
+use rookery_stanza::{Kind, Stanza, StreamCondition, StreamError, ns};
 use rookery_xml::Element;
 use tokio::time::Instant;
 
@@ -201,6 +201,22 @@ impl Outbound {
             Due::Ask
         } else {
             Due::Silent
+        }
+    }
+
+    /// The client has answered a request: it has that, whether it acknowledges it or not, and nobody else needs to
+    /// answer it (RFC 6120 §8.2.3).
+    pub fn answered(&mut self, answer: &Stanza) {
+        let asked = |one: &&mut Unacknowledged| {
+            let (stanza, custody) = (&one.delivery.stanza, one.delivery.custody);
+            let is_request = matches!(stanza.kind, Kind::Iq(kind) if kind.is_request());
+            is_request
+                && custody != Custody::Copy
+                && stanza.id == answer.id
+                && stanza.from == answer.to
+        };
+        if let Some(request) = self.queue.iter_mut().find(asked) {
+            request.delivery.custody = Custody::Copy;
         }
     }
 

@@ -194,14 +194,92 @@ fn new_messages_come_behind_those_that_are_left_and_to_others_at_once() {
     assert_eq!(got.len(), 64, "a page");
     let other = messages(&mut world, CHAMBER);
     assert_eq!(other.len(), 1);
-    assert_eq!(other[0].custody.row(), None, "it does not confirm it");
     let rows = |got: &[Delivery]| got.iter().filter_map(|d| d.custody.row()).collect();
+    world.confirm(CHAMBER, rows(&other));
+    assert_eq!(world.owed("juliet@example.com").len(), 101, "it is still to come to the balcony");
     world.confirm(JULIET, rows(&got));
     let rest = messages(&mut world, JULIET);
     assert_eq!(rest.len(), 37);
     assert!(write(&rest[36].stanza).contains("<body>new</body>"));
     world.confirm(JULIET, rows(&rest));
     assert_eq!(world.owed("juliet@example.com").len(), 0);
+}
+
+#[test]
+fn what_others_have_comes_to_them_once_when_the_one_that_it_is_still_to_come_to_goes() {
+    for has_it in [true, false] {
+        let mut world = world();
+        for body in 0..100 {
+            world.send(ROMEO, &chat("juliet@example.com", &body.to_string()));
+        }
+        world.login_and_keep(JULIET);
+        world.login_and_keep(CHAMBER);
+        world.send(ROMEO, &chat("juliet@example.com", "new"));
+        let [new] = &messages(&mut world, CHAMBER)[..] else {
+            panic!("one message")
+        };
+        let row = new.custody.row().unwrap();
+        if has_it {
+            world.confirm(CHAMBER, vec![row]);
+        }
+        let page = messages(&mut world, JULIET);
+        world.disconnect(JULIET, page);
+        let mut count = 0;
+        loop {
+            let page = messages(&mut world, CHAMBER);
+            if page.is_empty() {
+                break;
+            }
+            let rows: Vec<_> = page.iter().filter_map(|one| one.custody.row()).collect();
+            assert!(!rows.contains(&row), "once more");
+            count += rows.len();
+            world.confirm(CHAMBER, rows);
+        }
+        assert_eq!(count, 100);
+        let left = usize::from(!has_it);
+        assert_eq!(world.owed("juliet@example.com").len(), left);
+    }
+}
+
+#[test]
+fn what_a_session_had_that_ends_comes_before_what_came_for_it_since_by_rfc6120_s10_1() {
+    let mut world = world();
+    world.connect(CHAMBER);
+    world.send(CHAMBER, "<presence/>");
+    world.connect(JULIET);
+    world.send(JULIET, "<presence><priority>5</priority></presence>");
+    world.send(ROMEO, &chat("juliet@example.com", "1"));
+    let had = messages(&mut world, JULIET);
+    assert_eq!(had.len(), 1);
+    world.bind("juliet@example.com", Some("balcony"));
+    world.send(ROMEO, &chat("juliet@example.com", "2"));
+    assert_eq!(messages(&mut world, CHAMBER).len(), 0, "not before the first");
+    world.disconnect(JULIET, had);
+    let got = messages(&mut world, CHAMBER);
+    assert_eq!(got.len(), 2);
+    assert!(write(&got[0].stanza).contains("<body>1</body>"));
+}
+
+#[test]
+fn what_a_client_has_and_the_log_could_not_note_is_not_handed_over_again() {
+    let mut world = world();
+    world.login(JULIET);
+    world.send(ROMEO, &chat("juliet@example.com", "1"));
+    world.send(ROMEO, &chat("juliet@example.com", "2"));
+    let got = messages(&mut world, JULIET);
+    let rows: Vec<_> = got.iter().filter_map(|one| one.custody.row()).collect();
+    let juliet = bare("juliet@example.com");
+    let account = world.accounts.get_mut(&juliet).unwrap();
+    account.not_noted(vec![rows[0]]);
+    assert_eq!(account.unnoted(), [rows[0]], "it is asked again");
+    world.disconnect(JULIET, vec![got[1].clone()]);
+    world.login_and_keep(JULIET);
+    let again = messages(&mut world, JULIET);
+    assert_eq!(again.len(), 1);
+    assert_eq!(again[0].custody.row(), Some(rows[1]));
+    let account = world.accounts.get_mut(&juliet).unwrap();
+    account.noted(&rows);
+    assert!(!account.has_unnoted());
 }
 
 #[test]

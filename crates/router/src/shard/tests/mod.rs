@@ -9,7 +9,7 @@ mod tombstones;
 use std::collections::HashMap;
 use std::time::Duration;
 
-use rookery_delivery::{Close, Credit, Homes, Overloaded};
+use rookery_delivery::{BindTerms, Close, Credit, Homes, Overloaded};
 use rookery_stanza::BareJid;
 use rookery_storage::StoreError;
 use rookery_storage::message_log::{IngressId, MessageLog, NewMessage, NewRow, Purpose};
@@ -197,6 +197,31 @@ fn a_store_that_fails_is_told_to_senders_and_to_clients_that_bind() {
 }
 
 #[test]
+fn what_a_client_has_is_noted_when_the_log_works_again() {
+    run(async {
+        let net = Net::new(Config::default()).await;
+        let romeo = net.connect(&net.account(0, 0), "orchard").await;
+        let mut juliet = net.connect(&net.account(1, 0), "balcony").await;
+        let account = juliet.key.jid.bare();
+        net.submit(&juliet, &["<presence/>"]);
+        juliet.next().await;
+        net.submit(&romeo, &[&chat(account.as_str(), 1)]);
+        juliet.next().await;
+        let owed = net.log.read_owed(&account, None, 1).await.unwrap();
+        net.log
+            .fail(Some(StoreError::Unavailable("test".to_owned())));
+        let row = owed[0].id;
+        net.router.confirmed(&juliet.key, vec![row]).unwrap();
+        // It is asked, and fails, before the shard answers the second time.
+        net.router.sessions().await;
+        net.router.sessions().await;
+        net.log.fail(None);
+        assert_eq!(net.owed(&account).await, 1);
+        net.is_noted(&account).await;
+    });
+}
+
+#[test]
 fn a_message_that_the_store_kept_although_it_failed_is_found_by_the_next_client_that_is_available()
 {
     run(async {
@@ -360,6 +385,34 @@ fn sessions_are_counted_closed_and_displaced() {
         net.router.close_all(Close::SystemShutdown).await;
         let mut other = other;
         assert_eq!(other.closed().await, Close::SystemShutdown);
+    });
+}
+
+#[test]
+fn what_becomes_durable_while_a_client_binds_reaches_it_by_xep0386_s3() {
+    run(async {
+        let net = Net::new(Config::default()).await;
+        let account = net.account(0, 0);
+        let romeo = net.connect(&account, "orchard").await;
+        net.store.close();
+        let item = "<iq type='set' id='s'><query xmlns='jabber:iq:roster'><item jid='a@example.com'/></query></iq>";
+        // Both wait behind the store, and then for the log together.
+        net.submit(&romeo, &[item, &chat(net.account(1, 0).as_str(), 1)]);
+        let terms = BindTerms {
+            carbons: true,
+            ..BindTerms::default()
+        };
+        let open = async {
+            net.router.sessions().await;
+            net.store.open();
+        };
+        let (bound, ()) = tokio::join!(net.connect_by(&account, "balcony", terms), open);
+        let mut balcony = bound.unwrap();
+        assert!(balcony.next().await.contains("<sent xmlns='urn:xmpp:carbons:2'"));
+        // It is taken for a session like any other.
+        net.submit(&romeo, &[&chat(balcony.key.jid.as_str(), 2)]);
+        assert!(balcony.next().await.contains("<body>2</body>"));
+        net.is_settled().await;
     });
 }
 

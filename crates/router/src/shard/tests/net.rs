@@ -214,9 +214,19 @@ impl Net {
         account: &BareJid,
         resource: &str,
     ) -> Result<Client, BindRefused> {
+        self.connect_by(account, resource, BindTerms::default())
+            .await
+    }
+
+    pub(super) async fn connect_by(
+        &self,
+        account: &BareJid,
+        resource: &str,
+        terms: BindTerms,
+    ) -> Result<Client, BindRefused> {
         let (to_client, deliveries) = mpsc::channel(1024);
         let (to_close, closed) = mpsc::channel(8);
-        let (id, bound) = self.bind(account, resource, to_client, to_close);
+        let (id, bound) = self.bind(account, resource, (to_client, to_close), terms);
         let BoundResource { jid, .. } = timeout(PATIENCE, bound).await.expect("an answer")?;
         Ok(Client {
             key: SessionKey { jid, id },
@@ -234,7 +244,8 @@ impl Net {
     ) -> (Bound, mpsc::Receiver<Close>) {
         let (to_client, _) = mpsc::channel(1);
         let (to_close, closed) = mpsc::channel(8);
-        let (_, bound) = self.bind(account, resource, to_client, to_close);
+        let terms = BindTerms::default();
+        let (_, bound) = self.bind(account, resource, (to_client, to_close), terms);
         (bound, closed)
     }
 
@@ -242,8 +253,8 @@ impl Net {
         &self,
         account: &BareJid,
         resource: &str,
-        deliveries: mpsc::Sender<Vec<Delivery>>,
-        closed: mpsc::Sender<Close>,
+        (deliveries, closed): (mpsc::Sender<Vec<Delivery>>, mpsc::Sender<Close>),
+        terms: BindTerms,
     ) -> (SessionId, Bound) {
         let id = SessionId(self.sessions.fetch_add(1, Ordering::Relaxed));
         let request = BindRequest {
@@ -251,7 +262,7 @@ impl Net {
             resource: Some(resource.to_owned()),
             session: id,
             port: Arc::new(Port { deliveries, closed }),
-            terms: BindTerms::default(),
+            terms,
         };
         (id, self.router.bind(request))
     }
@@ -278,6 +289,16 @@ impl Net {
     /// How many messages an account is owed.
     pub(super) async fn owed(&self, account: &BareJid) -> u64 {
         self.log.tail(account).await.unwrap().owed
+    }
+
+    /// Waits until an account is owed nothing.
+    pub(super) async fn is_noted(&self, account: &BareJid) {
+        let noted = async {
+            while self.owed(account).await > 0 {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        timeout(PATIENCE, noted).await.expect("it is noted");
     }
 
     /// Lets one request be answered.

@@ -6,7 +6,7 @@ mod record;
 use std::time::Duration;
 
 use rookery_delivery::Custody;
-use rookery_stanza::{MessageType, RowId, Stanza};
+use rookery_stanza::{IqType, MessageType, RowId, Stanza};
 use tokio::time::Instant;
 
 use super::*;
@@ -362,4 +362,28 @@ fn what_is_left_goes_another_way_with_its_first_time_s4() {
         left.iter().map(|stanza| stanza.sent).collect::<Vec<_>>(),
         [1002, 1003]
     );
+}
+
+#[test]
+fn a_request_that_was_answered_is_answered_by_nobody_else_rfc6120_s8_2_3() {
+    let ask = |id: &str| {
+        let mut request = Stanza::iq(IqType::Get, id);
+        request.from = Some("romeo@example.net/orchard".parse().unwrap());
+        request
+    };
+    let mut management = enabled();
+    for id in ["one", "two", "one"] {
+        management.sent(&ask(id).into(), 1);
+    }
+    management.answers(&ask("one").result_reply(None));
+    // Ids are those of whoever asks.
+    let mut another = ask("two").result_reply(None);
+    another.to = Some("nurse@example.net/orchard".parse().unwrap());
+    management.answers(&another);
+    let left = management.into_unacknowledged();
+    let missed = left
+        .iter()
+        .map(|one| one.delivery.custody != Custody::Copy)
+        .collect::<Vec<_>>();
+    assert_eq!(missed, [false, true, true]);
 }
