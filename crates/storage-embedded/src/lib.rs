@@ -26,6 +26,8 @@ mod store;
 mod writer;
 
 pub use config::{Config, Durability};
-pub use log::{EmbeddedLog, LogConfig, LogConfigError};
+pub use log::{
+    EmbeddedLog, LogConfig, LogConfigError, LogReport, Loss, LostRow, check_log, repair_log,
+};
 pub use open::OpenError;
 pub use store::EmbeddedStore;

@@ -16,7 +16,7 @@ use rookery_storage::message_log::{
     Appended, Filter, IngressId, MessageLog, NewMessage, NewRow, Opened, Page, PageQuery, Paged,
     Purpose, Retention, Row, RowId, Tail,
 };
-use rookery_storage_embedded::{EmbeddedLog, LogConfig, OpenError};
+use rookery_storage_embedded::{EmbeddedLog, LogConfig, OpenError, check_log, repair_log};
 use rookery_telemetry::Registry;
 use tempfile::TempDir;
 
@@ -468,4 +468,136 @@ async fn an_erased_log_gives_its_room_back() {
     let rest = fill(&log, 0..10).await;
     assert_eq!(ids(&archive(&log).await), rest);
     assert_eq!(log.count(&romeo(), Filter::default(), 100).await, Ok(10));
+}
+
+// === looking through, and repairing ===
+
+/// Damages every record that has one of these marks.
+fn damage(folder: &Path, marks: &[&[u8]]) {
+    for name in fs::read_dir(folder).unwrap() {
+        let path = name.unwrap().path();
+        if path.extension().is_none_or(|extension| extension != "log") {
+            continue;
+        }
+        let mut bytes = fs::read(&path).unwrap();
+        for mark in marks {
+            let found = bytes.windows(mark.len()).position(|some| some == *mark);
+            if let Some(at) = found {
+                bytes[at] = b'x';
+            }
+        }
+        fs::write(path, bytes).unwrap();
+    }
+}
+
+/// Repairs a closed log, which was found to have these losses, by account and id.
+fn repaired(folder: &Path) -> Vec<RowId> {
+    let found = check_log(folder).unwrap();
+    assert!(!found.is_whole(), "{found}");
+    assert_eq!(repair_log(folder).unwrap(), found);
+    let again = check_log(folder).unwrap();
+    assert!(again.is_whole(), "{again}");
+    let lost = found.losses.iter().flat_map(|loss| &loss.rows);
+    lost.map(|row| {
+        assert_eq!(row.account, romeo().as_str());
+        row.id
+    })
+    .collect()
+}
+
+#[tokio::test]
+async fn a_log_that_is_whole_is_found_to_be_so_and_is_looked_at_by_one_process_only() {
+    let log = Lodging::open(&small_segments());
+    fill(&log, 0..300).await;
+    let folder = log.folder.path();
+    let in_use = check_log(folder).map(|found| found.to_string());
+    assert!(matches!(in_use, Err(OpenError::InUse { .. })), "{in_use:?}");
+    log.close().await;
+    let found = check_log(folder).unwrap();
+    assert!(found.is_whole() && found.records == 300, "{found}");
+    let before = archive_files(folder);
+    assert!(repair_log(folder).unwrap().is_whole());
+    assert_eq!(archive_files(folder), before, "nothing was written");
+}
+
+fn archive_files(folder: &Path) -> Vec<(String, Vec<u8>)> {
+    let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap());
+    let mut files: Vec<(String, Vec<u8>)> = entries
+        .map(|entry| {
+            let name = entry.file_name().into_string().unwrap();
+            (name, fs::read(entry.path()).unwrap())
+        })
+        .filter(|(name, _)| name.contains("messages-"))
+        .collect();
+    files.sort();
+    files
+}
+
+#[tokio::test]
+async fn a_repaired_log_has_lost_what_was_damaged_and_nothing_else() {
+    let mut log = Lodging::open(&small_segments());
+    let ids = fill(&log, 0..300).await;
+    let mut lost = Vec::new();
+    log.reopen(|folder| {
+        damage(folder, &[b"0000120", b"0000201", b"0000202", b"0000203"]);
+        lost = repaired(folder);
+        let kept = fs::read_dir(folder).unwrap();
+        let kept = kept.filter(|entry| {
+            let name = entry.as_ref().unwrap().file_name().into_string().unwrap();
+            name.ends_with(".damaged")
+        });
+        assert!(kept.count() > 0, "the damaged files are kept");
+    })
+    .await;
+    assert_eq!(lost, [ids[120], ids[201], ids[202], ids[203]]);
+    let left: Vec<RowId> = ids.into_iter().filter(|id| !lost.contains(id)).collect();
+    assert_eq!(self::ids(&archive(&log).await), left);
+    let next = add(&log, 300, Purpose::Archive).await;
+    assert!(left.iter().all(|id| *id < next));
+}
+
+#[tokio::test]
+async fn a_log_that_does_not_open_does_so_when_it_was_repaired() {
+    let log = Lodging::open(&LogConfig::default());
+    for mark in 0..6 {
+        add(&log, mark, Purpose::Archive).await;
+    }
+    // As after a crash: nothing of it was put into the index.
+    let folder = tempfile::tempdir().unwrap();
+    let name = "messages-0000000001.log";
+    fs::copy(log.folder.path().join(name), folder.path().join(name)).unwrap();
+    log.close().await;
+    damage(folder.path(), &[b"0000002"]);
+    assert!(open(folder.path(), &LogConfig::default()).is_err());
+    let lost = repaired(folder.path());
+    assert!(lost.is_empty(), "the index knew nothing of it");
+    let log = open(folder.path(), &LogConfig::default()).unwrap();
+    let marks = archive(&log).await.into_iter();
+    let marks: Vec<u64> = marks.map(|row| row.ingress.count).collect();
+    assert_eq!(marks, [0, 1, 3, 4, 5]);
+    log.close().await;
+}
+
+#[tokio::test]
+async fn the_end_of_a_file_and_a_whole_file_that_are_gone_are_named() {
+    let mut log = Lodging::open(&small_segments());
+    let ids = fill(&log, 0..300).await;
+    let mut lost = Vec::new();
+    let segments = log.segments();
+    log.reopen(|folder| {
+        let file = |number: usize| folder.join(format!("messages-{:010}.log", segments[number]));
+        let bytes = fs::read(file(0)).unwrap();
+        let last = bytes.iter().rposition(|byte| *byte != 0).unwrap();
+        fs::write(file(0), &bytes[..last - 500]).unwrap();
+        let mut bytes = fs::read(file(1)).unwrap();
+        bytes[..20].fill(7);
+        fs::write(file(1), bytes).unwrap();
+        fs::remove_file(file(2)).unwrap();
+        lost = repaired(folder);
+    })
+    .await;
+    lost.sort();
+    assert!(lost.len() > 20 && lost.len() < 200, "{}", lost.len());
+    let left: Vec<RowId> = ids.into_iter().filter(|id| !lost.contains(id)).collect();
+    assert_eq!(self::ids(&archive(&log).await), left);
 }

@@ -84,6 +84,28 @@ impl Folder {
         File::open(&self.path)?.sync_all()
     }
 
+    /// Puts a file with these bytes in the place of a segment, which is kept with `.damaged` after its name.
+    pub(crate) fn replace(&self, number: u32, bytes: &[u8]) -> io::Result<()> {
+        let segment = self.segment(number);
+        let repaired = self.path.join(format!("{PREFIX}repaired{SUFFIX}"));
+        make(&repaired)?.write_at(bytes, 0)?;
+        File::open(&repaired)?.sync_all()?;
+        let name = file_name(number);
+        let kept = (0..).find_map(|count| {
+            let count = if count == 0 {
+                String::new()
+            } else {
+                format!("-{count}")
+            };
+            let kept = self.path.join(format!("{name}.damaged{count}"));
+            (!kept.exists()).then_some(kept)
+        });
+        // A second name before the first one goes: at no moment is the segment not there.
+        fs::hard_link(&segment, kept.unwrap_or_else(|| self.path.join(name)))?;
+        fs::rename(repaired, segment)?;
+        self.sync()
+    }
+
     fn segment(&self, number: u32) -> PathBuf {
         self.path.join(file_name(number))
     }

@@ -12,7 +12,7 @@ use super::index::Found;
 /// One record.
 #[derive(Clone, PartialEq, Message)]
 pub(crate) struct Entry {
-    #[prost(oneof = "Event", tags = "1, 2, 3, 4")]
+    #[prost(oneof = "Event", tags = "1, 2, 3, 4, 5")]
     pub(crate) event: Option<Event>,
 }
 
@@ -31,6 +31,9 @@ pub(crate) enum Event {
     /// A log is gone.
     #[prost(message, tag = "4")]
     Erased(Erased),
+    /// Here was something that cannot be read any more.
+    #[prost(message, tag = "5")]
+    Lost(Lost),
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -107,6 +110,17 @@ pub(crate) struct Erased {
     pub(crate) before: Option<Instead>,
 }
 
+/// Takes the place of what was lost: its fields give it the length and the checksum of that.
+#[derive(Clone, PartialEq, Message)]
+pub(crate) struct Lost {
+    #[prost(bytes = "bytes", tag = "1")]
+    pub(crate) padding: Bytes,
+    #[prost(uint64, tag = "2")]
+    pub(crate) more: u64,
+    #[prost(fixed32, optional, tag = "3")]
+    pub(crate) patch: Option<u32>,
+}
+
 // === impl Entry ===
 
 impl Entry {
@@ -150,6 +164,7 @@ impl Event {
             Self::Confirmed(Confirmed { account, .. })
             | Self::Opened(OpenedBy { account, .. })
             | Self::Erased(Erased { account, .. }) => (&[], Some(account)),
+            Self::Lost(_) => (&[], None),
         };
         rows.iter().map(|row| row.account.as_str()).chain(one)
     }

@@ -13,6 +13,7 @@ use super::entrance::Entrance;
 use super::failure;
 use super::index::{self, Applier};
 use super::journal::{Position, Segments};
+use super::metrics::{Metrics, Part};
 use super::moves::{self, Answer};
 use super::tail::{Load, Tail};
 use crate::lock::StoreLock;
@@ -27,6 +28,7 @@ pub(crate) struct Indexer {
     pub(crate) segments: Arc<Segments>,
     /// The way to the writer, who moves the survivors of segments that are almost empty.
     pub(crate) entrance: Arc<Entrance>,
+    pub(crate) metrics: Metrics,
     /// How often it clears up.
     pub(crate) clearing: Duration,
     pub(crate) clearance: Clearance,
@@ -85,6 +87,7 @@ impl Indexer {
     /// Puts the load into the index, however often it takes; not when the log is closed meanwhile.
     fn carry_out(&mut self, applier: &mut Applier, load: &Load) -> bool {
         let Some(end) = &load.end else { return true };
+        let up = self.metrics.up.of(Part::Index);
         loop {
             let synced = end.unsynced.as_ref().map_or(Ok(()), |file| file.sync());
             let result = synced.map_err(failure::of_io);
@@ -93,8 +96,13 @@ impl Indexer {
                     .apply(&mut self.connection, &load.changes, end.position)
                     .map_err(failure::of_sqlite)
             });
-            let Err(error) = result else { return true };
+            let Err(error) = result else {
+                up.set(1);
+                return true;
+            };
             tracing::error!(%error, "the index of the message log cannot be written");
+            up.set(0);
+            self.metrics.index_failures.increment();
             if !self.tail.failed(error) {
                 return false;
             }

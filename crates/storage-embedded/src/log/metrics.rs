@@ -2,7 +2,31 @@
 
 use std::time::Duration;
 
-use rookery_telemetry::{Counter, Gauge, Histogram, Registry};
+use rookery_telemetry::{Counter, CounterFamily, Gauge, GaugeFamily, Histogram, Registry, label};
+
+label! {
+    /// Which files they are.
+    pub(crate) enum Part("part") {
+        /// The segments.
+        Log = "log",
+        /// What finds rows in them.
+        Index = "index",
+    }
+}
+
+label! {
+    /// Why something could not be written.
+    pub(crate) enum Reason("reason") {
+        /// The disk is full.
+        Full = "full",
+        /// It may not be written.
+        ReadOnly = "read_only",
+        /// Too much waits for an index that cannot be written.
+        Index = "index",
+        /// The disk said something else.
+        Other = "other",
+    }
+}
 
 /// Handles to the metrics.
 #[derive(Clone, Debug)]
@@ -10,6 +34,12 @@ pub(crate) struct Metrics {
     rows: Counter,
     commits: Histogram,
     unindexed: Gauge,
+    pub(crate) up: GaugeFamily<Part>,
+    pub(crate) failures: CounterFamily<Reason>,
+    pub(crate) index_failures: Counter,
+    pub(crate) syncs: Counter,
+    /// In seconds, as of when it was last asked.
+    pub(crate) writing: Gauge,
     /// How many operations wait for the writer.
     pub(crate) writes: Gauge,
     /// How many wait for the readers.
@@ -32,6 +62,26 @@ impl Metrics {
             unindexed: registry.gauge(
                 "message_log_unindexed",
                 "How far is the index behind the log, in records?",
+            ),
+            up: registry.gauges(
+                "message_log_up",
+                "Can the message log and its index be written? 0 also when the disk has not answered for 10 seconds.",
+            ),
+            failures: registry.counters(
+                "message_log_failures_total",
+                "How often could the message log not be written, and why?",
+            ),
+            index_failures: registry.counter(
+                "message_log_index_failures_total",
+                "How often could the index of the message log not be written?",
+            ),
+            syncs: registry.counter(
+                "message_log_syncs_total",
+                "How often was the message log made durable?",
+            ),
+            writing: registry.gauge(
+                "message_log_writing_seconds",
+                "For how long has the message log been waiting for the disk to take what it writes?",
             ),
             writes: registry.gauge(
                 "message_log_queue_writes",

@@ -1,13 +1,13 @@
 //! The message log: one file after the other that is only appended to, and an index that follows.
 //!
 //! * `entrance.rs` is the bounded way to the writer; `writer.rs` makes one group (`group.rs`) of whatever waits, has it
-//!   written and synced, and answers; `homes.rs` and `salts.rs` are what it decides and mints ids with;
+//!   written and synced, and answers (`health.rs` knows whether it can); `homes.rs` and `salts.rs` are what it decides and mints ids with;
 //! * `journal.rs` is the sequence of records, `frame.rs` how one lies in a segment, `entry.rs` what it says,
 //!   `disk.rs` the files, `preparer.rs` has the next one ready;
 //! * `tail.rs` is what the index does not contain yet; `indexer.rs` puts it there (`index`), clears up, and has
 //!   `moves.rs` empty segments that hold little;
 //! * `view.rs` is one account's log at one moment: the index, and what `fresh.rs` makes of the tail;
-//! * `recover.rs` brings the index up to the log's end at the start;
+//! * `recover.rs` brings the index up to the log's end at the start, and `repair` goes on without what is damaged;
 //! * `reading.rs` answers from that and the segments.
 
 mod config;
@@ -18,6 +18,7 @@ mod failure;
 mod frame;
 mod fresh;
 mod group;
+mod health;
 mod homes;
 mod index;
 mod indexer;
@@ -28,6 +29,7 @@ mod port;
 mod preparer;
 mod reading;
 mod recover;
+mod repair;
 mod salts;
 mod tail;
 mod view;
@@ -45,6 +47,7 @@ use rusqlite::Connection;
 use tokio::sync::oneshot;
 
 pub use config::{LogConfig, LogConfigError};
+pub use repair::{LogReport, Loss, LostRow, check_log, repair_log};
 
 use crate::failure::Failure;
 use crate::lock::StoreLock;
@@ -55,6 +58,7 @@ use crate::store::Thread;
 use disk::Folder;
 use entrance::Entrance;
 use group::{Caller, Job};
+use health::Health;
 use homes::Homes;
 use indexer::{Clearance, Indexer};
 use journal::Segments;
@@ -62,7 +66,7 @@ use metrics::Metrics;
 use preparer::Preparer;
 use salts::Salts;
 use tail::Tail;
-use writer::{Health, Writer};
+use writer::Writer;
 
 /// The name of the index in the log's folder; the segments lie beside it.
 const INDEX: &str = "messages.db";
@@ -102,9 +106,9 @@ impl EmbeddedLog {
         let metrics = Metrics::register(registry);
         let (reads, readers) = start_readers(&file, config, &metrics)?;
         let tail = Tail::new(config.index_delay());
-        let waiting = metrics.writes.clone();
+        let (waiting, indexing) = (metrics.writes.clone(), metrics.clone());
         let (entrance, jobs) = Entrance::new(config.queue.get(), config.queue_bytes.get(), waiting);
-        let health = Arc::new(Health::default());
+        let health = Arc::new(Health::new(metrics.clone()));
         let (preparer, preparing) = Preparer::start(Arc::clone(&segments), segment_bytes)?;
         let writer = Writer {
             journal,
@@ -126,6 +130,7 @@ impl EmbeddedLog {
             tail: Arc::clone(&tail),
             segments: Arc::clone(&segments),
             entrance: Arc::clone(&entrance),
+            metrics: indexing,
             clearing: config.clearing,
             clearance: Clearance::default(),
             lock,

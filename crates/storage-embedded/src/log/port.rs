@@ -91,8 +91,8 @@ impl MessageLog for EmbeddedLog {
         after: Option<RowId>,
         limit: usize,
     ) -> Result<Vec<Header>, StoreError> {
-        let rows = self.read_owed(account, after, limit).await?;
-        Ok(rows.into_iter().map(Row::into_header).collect())
+        self.read_from(account, move |reading| reading.owed_headers(after, limit))
+            .await
     }
 
     async fn owed_rows(

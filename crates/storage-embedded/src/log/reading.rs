@@ -5,7 +5,7 @@ use std::io;
 use rookery_stanza::BareJid;
 use rookery_storage::StoreError;
 use rookery_storage::message_log::{
-    Filter, Origin, Page, PageQuery, Paged, Row, RowId, Span, Tail as LogTail,
+    Filter, Header, Origin, PAGE_BYTES, Page, PageQuery, Paged, Row, RowId, Span, Tail as LogTail,
 };
 use rusqlite::Connection;
 
@@ -83,10 +83,12 @@ impl Reading<'_> {
         }
         let one_more = query.limit.saturating_add(1);
         let mut found = self.view.page(query, one_more)?;
-        let complete = found.len() <= query.limit;
+        let all = found.len();
         found.truncate(query.limit);
-        found.sort_unstable_by_key(|found| found.id);
-        let rows = self.rows(found)?;
+        let mut rows = self.some(found)?;
+        let complete = rows.len() == all;
+        // They came from the end that was asked for.
+        rows.sort_unstable_by_key(|row| row.id);
         Ok(Paged::Page(Page { rows, complete }))
     }
 
@@ -95,7 +97,18 @@ impl Reading<'_> {
     }
 
     pub(crate) fn owed(&self, after: Option<RowId>, limit: usize) -> Result<Vec<Row>, ReadError> {
-        self.rows(self.view.owed(after, limit)?)
+        self.some(self.view.owed(after, limit)?)
+    }
+
+    /// The same without their payloads, one of which is in memory at a time.
+    pub(crate) fn owed_headers(
+        &self,
+        after: Option<RowId>,
+        limit: usize,
+    ) -> Result<Vec<Header>, ReadError> {
+        let owed = self.view.owed(after, limit)?.into_iter();
+        owed.map(|found| Ok(self.row(found)?.into_header()))
+            .collect()
     }
 
     pub(crate) fn owed_by_id(&self, id: RowId) -> Result<Option<Row>, ReadError> {
@@ -123,6 +136,20 @@ impl Reading<'_> {
 
     fn archived(&self, id: RowId) -> Result<Option<Found>, ReadError> {
         Ok(self.view.by_id(id)?.filter(|found| found.archived))
+    }
+
+    /// The first of the rows, until their payloads are enough for a page.
+    fn some(&self, found: Vec<Found>) -> Result<Vec<Row>, ReadError> {
+        let (mut rows, mut bytes) = (Vec::new(), 0);
+        for found in found {
+            if bytes >= PAGE_BYTES {
+                break;
+            }
+            let row = self.row(found)?;
+            bytes += row.payload.len();
+            rows.push(row);
+        }
+        Ok(rows)
     }
 
     fn rows(&self, found: Vec<Found>) -> Result<Vec<Row>, ReadError> {

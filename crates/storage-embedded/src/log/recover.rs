@@ -109,7 +109,7 @@ impl RecoveryError {
             Self::Journal(JournalError::Damaged(place)) => OpenError::Corrupt {
                 path: path.with_file_name(disk::file_name(place.segment)),
                 finding: format!(
-                    "there is damage at byte {}, and messages that were acknowledged lie behind it",
+                    "there is damage at byte {}, and messages that were acknowledged lie behind it; without a backup, `rookery log repair` gives up what cannot be read",
                     place.offset
                 ),
             },

@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use parking_lot::Mutex;
 use rookery_stanza::BareJid;
 use rookery_storage::StoreError;
 use rookery_storage::message_log::{Appended, IngressId, NewMessage, NewRow, Opened, RowId};
@@ -15,6 +14,7 @@ use super::entry::{Confirmed, Entry, Erased, Event, MessageEntry, OpenedBy, RowE
 use super::failure;
 use super::frame::Place;
 use super::group::{Answer, Group, Job};
+use super::health::{Health, WriteError};
 use super::homes::Homes;
 use super::index::Change;
 use super::journal::{Journal, JournalError, Segments};
@@ -27,10 +27,6 @@ use crate::queue::{Jobs, Next};
 
 /// How often a disk that failed is tried again when nobody appends anything.
 const PROBE: Duration = Duration::from_secs(1);
-
-/// What the last write has shown.
-#[derive(Debug, Default)]
-pub(crate) struct Health(Mutex<Option<StoreError>>);
 
 /// Says that nothing more comes for the index, however the thread ends.
 struct Ending(Arc<Tail>);
@@ -51,23 +47,6 @@ pub(crate) struct Writer {
     pub(crate) metrics: Metrics,
     pub(crate) salts: Salts,
     pub(crate) buffer: Vec<u8>,
-}
-
-// === impl Health ===
-
-impl Health {
-    /// Why the last write failed, if it did.
-    pub(crate) fn check(&self) -> Result<(), StoreError> {
-        self.0.lock().clone().map_or(Ok(()), Err)
-    }
-
-    fn set(&self, failure: Option<&StoreError>) {
-        let mut last = self.0.lock();
-        if let (None, Some(error)) = (&*last, failure) {
-            tracing::error!(%error, "the message log cannot write");
-        }
-        *last = failure.cloned();
-    }
 }
 
 // === impl Writer ===
@@ -105,8 +84,9 @@ impl Writer {
                 Next::Job(job) => return Some(job),
                 Next::End => return None,
                 Next::Nothing => {
-                    let probed = self.journal.probe().map_err(failure::of_io);
-                    self.health.set(probed.as_ref().err());
+                    self.health.begin();
+                    let probed = self.journal.probe().map_err(WriteError::of_io);
+                    self.health.set(probed.as_ref().map(drop));
                 }
             }
         }
@@ -335,10 +315,11 @@ impl Writer {
 
     fn stage(&mut self, group: &mut Group, event: Event) -> Result<(), StoreError> {
         let event = event.write(&mut self.buffer);
-        let place = self
-            .journal
-            .stage(&self.buffer)
-            .map_err(failure::of_journal)?;
+        let staged = self.journal.stage(&self.buffer);
+        if let Some(error) = staged.as_ref().err().and_then(WriteError::of_journal) {
+            self.health.set(Err(&error));
+        }
+        let place = staged.map_err(failure::of_journal)?;
         group.changes.push(Change {
             place,
             event: event.without_payload(),
@@ -362,8 +343,10 @@ impl Writer {
             return;
         }
         let started = Instant::now();
+        self.health.begin();
         let result = self.write(durable);
-        self.health.set(result.as_ref().err());
+        self.health.set(result.as_ref().map(drop));
+        let result = result.map_err(|failed| failed.error);
         if result.is_ok() {
             self.journal.accept();
             let synced = durable && self.durability == Durability::Synced;
@@ -384,11 +367,12 @@ impl Writer {
         }
     }
 
-    fn write(&mut self, durable: bool) -> Result<(), StoreError> {
-        self.tail.room()?;
-        self.journal.write().map_err(failure::of_io)?;
+    fn write(&mut self, durable: bool) -> Result<(), WriteError> {
+        self.tail.room().map_err(WriteError::of_index)?;
+        self.journal.write().map_err(WriteError::of_io)?;
         if durable && self.durability == Durability::Synced {
-            self.journal.sync().map_err(failure::of_io)?;
+            self.journal.sync().map_err(WriteError::of_io)?;
+            self.health.synced();
         }
         Ok(())
     }

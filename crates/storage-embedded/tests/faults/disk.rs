@@ -180,6 +180,17 @@ async fn fills_the_disk_with_messages() {
     let full = StoreError::Unavailable("the disk is full".to_owned());
     assert!(failed.iter().all(|error| *error == full), "{failed:?}");
     assert_eq!(log.health(), Err(full));
+    let up = |up: u8| {
+        registry
+            .render()
+            .contains(&format!("rookery_message_log_up{{part=\"log\"}} {up}\n"))
+    };
+    assert!(up(0));
+    let text = registry.render();
+    let mut lines = text.lines();
+    let counted = "rookery_message_log_failures_total{reason=\"full\"} ";
+    let counted = lines.find_map(|line| line.strip_prefix(counted));
+    assert!(counted.is_some_and(|count| count != "0"), "{text}");
     assert!(appended.len() > 100, "{} is not much", appended.len());
 
     // With room the log recovers by itself; there is no event for that to wait for.
@@ -187,6 +198,7 @@ async fn fills_the_disk_with_messages() {
     while log.health().is_err() {
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
+    assert!(up(1));
     log.append(vec![archived(u64::MAX >> 1)]).await.unwrap();
     appended.push(u64::MAX >> 1);
     assert!(
@@ -223,15 +235,19 @@ fn archived(mark: u64) -> NewMessage {
 
 /// The marks of all messages that are there.
 async fn marks(log: &EmbeddedLog) -> Vec<u64> {
-    let query = PageQuery {
-        limit: 1 << 20,
-        ..PageQuery::default()
-    };
-    let Paged::Page(page) = log.page(&romeo(), query).await.unwrap() else {
-        panic!("a page that begins nowhere");
-    };
-    for row in &page.rows {
-        assert_eq!(row.payload, message(row.ingress.count).xml);
+    let (mut marks, mut query) = (Vec::new(), PageQuery::default());
+    query.limit = 1000;
+    loop {
+        let Paged::Page(page) = log.page(&romeo(), query.clone()).await.unwrap() else {
+            panic!("a page that begins nowhere");
+        };
+        for row in &page.rows {
+            assert_eq!(row.payload, message(row.ingress.count).xml);
+        }
+        query.after = page.rows.last().map(|row| row.id);
+        marks.extend(page.rows.iter().map(|row| row.ingress.count));
+        if page.complete {
+            return marks;
+        }
     }
-    page.rows.iter().map(|row| row.ingress.count).collect()
 }

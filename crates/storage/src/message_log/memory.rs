@@ -10,8 +10,8 @@ use rookery_stanza::BareJid;
 
 use super::{
     Appended, End, Filter, Header, IngressId, MessageLog, NewMessage, NewRow, ORIGINS, Opened,
-    Origin, Page, PageQuery, Paged, Purpose, REMEMBERED, Retention, Row, RowId, Span, Tail,
-    Trimmed,
+    Origin, PAGE_BYTES, Page, PageQuery, Paged, Purpose, REMEMBERED, Retention, Row, RowId, Span,
+    Tail, Trimmed,
 };
 use crate::error::StoreError;
 
@@ -43,6 +43,17 @@ struct Kept {
     origin: Option<Origin>,
     archived: bool,
     owed: bool,
+}
+
+/// The first of the rows, until their payloads are enough for a page.
+fn some(rows: impl Iterator<Item = Row>) -> Vec<Row> {
+    let mut bytes = 0;
+    let within = |row: &Row| {
+        let before = bytes;
+        bytes += row.payload.len();
+        before < PAGE_BYTES
+    };
+    rows.take_while(within).collect()
 }
 
 // === impl MemoryLog ===
@@ -123,7 +134,7 @@ impl MessageLog for MemoryLog {
         after: Option<RowId>,
         limit: usize,
     ) -> Result<Vec<Row>, StoreError> {
-        self.ask(account, |log| log.owed(after).take(limit).collect())
+        self.ask(account, |log| some(log.owed(after).take(limit)))
     }
 
     async fn list_owed(
@@ -356,12 +367,18 @@ impl Log {
             query.after.is_none_or(|after| id > after)
                 && query.before.is_none_or(|before| id < before)
         });
-        let mut rows: Vec<Row> = between.filter_map(Kept::read).collect();
-        let complete = rows.len() <= query.limit;
-        match query.end {
-            End::Oldest => rows.truncate(query.limit),
-            End::Newest => drop(rows.drain(..rows.len().saturating_sub(query.limit))),
-        }
+        let between: Vec<Row> = between.filter_map(Kept::read).collect();
+        let all = between.len();
+        let between = between.into_iter();
+        let rows = match query.end {
+            End::Oldest => some(between.take(query.limit)),
+            End::Newest => {
+                let mut rows = some(between.rev().take(query.limit));
+                rows.reverse();
+                rows
+            }
+        };
+        let complete = rows.len() == all;
         Paged::Page(Page { rows, complete })
     }
 

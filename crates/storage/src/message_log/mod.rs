@@ -26,6 +26,10 @@ use crate::error::StoreError;
 /// How long an ingress id is remembered after the append, in milliseconds.
 pub const REMEMBERED: u64 = 60 * 60 * 1000;
 
+/// A page ends with the row with which its payloads come to as many bytes as this, even if more rows were asked for: it
+/// has at least one row, and takes no more memory than this and one payload.
+pub const PAGE_BYTES: usize = 1 << 20;
+
 /// How many rows with one correspondent are looked through for a message that one of them is about; who takes back an
 /// older message leaves it in the archive.
 pub const ORIGINS: usize = 10_000;
@@ -76,7 +80,7 @@ pub trait MessageLog: Send + Sync + fmt::Debug {
     /// delivered again. Ids that are unknown or not owed are passed over.
     async fn confirm(&self, account: &BareJid, rows: Vec<RowId>) -> Result<(), StoreError>;
 
-    /// Up to `limit` rows that are owed, in order, those after `after`.
+    /// Up to `limit` rows that are owed, in order, those after `after`: as many as [`PAGE_BYTES`] allow.
     async fn read_owed(
         &self,
         account: &BareJid,
@@ -84,7 +88,7 @@ pub trait MessageLog: Send + Sync + fmt::Debug {
         limit: usize,
     ) -> Result<Vec<Row>, StoreError>;
 
-    /// The same rows without their payloads (XEP-0013 §2.3).
+    /// Up to `limit` of these rows without their payloads (XEP-0013 §2.3), however large those are.
     async fn list_owed(
         &self,
         account: &BareJid,
@@ -109,7 +113,7 @@ pub trait MessageLog: Send + Sync + fmt::Debug {
         limit: usize,
     ) -> Result<Vec<Row>, StoreError>;
 
-    /// A page of the archive.
+    /// A page of the archive, which is no larger than [`PAGE_BYTES`] allow.
     async fn page(&self, account: &BareJid, query: PageQuery) -> Result<Paged, StoreError>;
 
     /// How many rows of the archive match, counted up to `limit`.

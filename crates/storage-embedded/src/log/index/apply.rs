@@ -112,6 +112,7 @@ impl Applier {
                         .prepare_cached(sql)?
                         .execute(params![number, epoch])?;
                 }
+                Event::Lost(_) => {}
                 Event::Erased(erased) => {
                     let Some(number) = self.known(connection, &erased.account)? else {
                         continue;
@@ -194,7 +195,10 @@ impl Applier {
     }
 }
 
-fn note(connection: &Connection, Position { place, chain }: Position) -> rusqlite::Result<()> {
+pub(super) fn note(
+    connection: &Connection,
+    Position { place, chain }: Position,
+) -> rusqlite::Result<()> {
     let sql = "INSERT OR REPLACE INTO state (id, segment, offset, chain) VALUES (0, ?1, ?2, ?3)";
     let mut statement = connection.prepare_cached(sql)?;
     statement.execute((place.segment, place.offset, chain))?;

@@ -4,6 +4,7 @@
 //! after a crash is read from there on.
 
 mod apply;
+mod lost;
 mod query;
 mod trim;
 
@@ -18,6 +19,7 @@ use super::journal::Position;
 use crate::open::OpenError;
 
 pub(crate) use apply::{Applier, Change};
+pub(crate) use lost::{give_up, give_up_segment, lost, missing};
 pub(crate) use query::{Found, Standing, Wanted, accounts};
 pub(crate) use trim::{checkpoint, forget_erased, forget_segment, spare, trim};
 

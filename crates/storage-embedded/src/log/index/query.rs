@@ -76,7 +76,7 @@ impl Found {
     }
 }
 
-fn id(row: &Row<'_>, at: usize) -> rusqlite::Result<RowId> {
+pub(super) fn id(row: &Row<'_>, at: usize) -> rusqlite::Result<RowId> {
     let (order, salt): (i64, i64) = (row.get(at)?, row.get(at + 1)?);
     Ok(RowId::from_halves(
         order.cast_unsigned(),

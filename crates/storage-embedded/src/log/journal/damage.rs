@@ -60,7 +60,7 @@ fn proves(bytes: &[u8], place: Place, from: u32) -> bool {
 }
 
 /// Where the first byte from `at` on lies that is not zero.
-fn first_byte(bytes: &[u8], mut at: usize) -> Option<usize> {
+pub(crate) fn first_byte(bytes: &[u8], mut at: usize) -> Option<usize> {
     loop {
         let rest = bytes.get(at..)?;
         let some = rest.get(..rest.len().min(ZEROS.len()))?;

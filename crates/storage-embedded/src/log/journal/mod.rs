@@ -18,6 +18,7 @@ use parking_lot::Mutex;
 
 use super::disk::{Disk, Segment};
 use super::frame::{self, HEADER, Header, PREAMBLE, Place};
+pub(crate) use damage::first_byte;
 use records::READ_AHEAD;
 pub(crate) use records::Record;
 pub(crate) use unsynced::Synced;
@@ -28,7 +29,7 @@ const OPEN: usize = 256;
 /// How much is written to see whether it can be.
 const PROBE: usize = 16 << 10;
 /// How much of a new segment is synced at once, so that no sync that a caller waits for waits long for this one.
-const GENTLY: u64 = 2 << 20;
+const GENTLY: u64 = 256 << 10;
 /// How much of a new segment is written at once.
 static ZEROS: [u8; 1 << 16] = [0; 1 << 16];
 
@@ -395,6 +396,9 @@ impl Journal {
 
     /// Tries to write and sync where the next group comes, which leaves no trace.
     pub(crate) fn probe(&mut self) -> io::Result<()> {
+        if self.is_full() {
+            self.turn_over()?;
+        }
         self.file.mend(&self.unsynced)?;
         let zeros = ZEROS.get(..PROBE).unwrap_or_default();
         let place = self.end.place.offset.into();

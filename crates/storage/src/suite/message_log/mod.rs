@@ -50,6 +50,7 @@ macro_rules! message_log_suite {
             owed_rows_are_found_by_their_ids
             pages_lead_through_the_archive_both_ways
             a_page_ends_at_its_limits
+            a_page_of_large_messages_has_fewer_rows
             a_page_beside_a_row_that_is_not_there_is_refused
             an_id_is_known_only_whole
             rows_are_found_by_correspondent

@@ -6,7 +6,9 @@ use super::{
     START, add, archive, exchanged, fill, ids, jid, kept, matching, message, owed, page, romeo, row,
 };
 use crate::error::StoreError;
-use crate::message_log::{End, Filter, MessageLog, Origin, PageQuery, Paged, RowId, Span};
+use crate::message_log::{
+    End, Filter, MessageLog, NewMessage, Origin, PAGE_BYTES, PageQuery, Paged, Purpose, RowId, Span,
+};
 
 /// Page by page from either end; what is seen is everything, once.
 pub async fn pages_lead_through_the_archive_both_ways(
@@ -39,6 +41,53 @@ pub async fn pages_lead_through_the_archive_both_ways(
         backward.splice(0..0, ids(&page.rows));
     }
     assert_eq!(backward, all);
+    Ok(())
+}
+
+/// However many rows are asked for, their payloads come to little more than a page may have; and to say so is to say
+/// that there are more.
+pub async fn a_page_of_large_messages_has_fewer_rows(
+    log: &impl MessageLog,
+) -> Result<(), StoreError> {
+    let all: Vec<NewMessage> = (0..40)
+        .map(|mark| {
+            let mut message = message(mark);
+            message.payload = vec![b'x'; PAGE_BYTES / 16 + 1].into();
+            for row in &mut message.rows {
+                row.purpose = Purpose::Both(Vec::new());
+            }
+            message
+        })
+        .collect();
+    log.append(all).await?;
+    let mut seen = 0;
+    for end in [End::Oldest, End::Newest] {
+        let (mut after, mut before) = (None, None);
+        for (size, complete) in [(16, false), (16, false), (8, true)] {
+            let query = PageQuery {
+                after,
+                before,
+                end,
+                limit: 250,
+                ..PageQuery::default()
+            };
+            let page = page(log, query).await?;
+            assert_eq!((page.rows.len(), page.complete), (size, complete));
+            seen += page.rows.len();
+            match end {
+                End::Oldest => after = page.rows.last().map(|row| row.id),
+                End::Newest => before = page.rows.first().map(|row| row.id),
+            }
+        }
+    }
+    assert_eq!(seen, 80, "everything from either end");
+    let mut after = None;
+    for size in [16, 16, 8, 0] {
+        let rows = log.read_owed(&romeo(), after, 250).await?;
+        assert_eq!(rows.len(), size);
+        after = rows.last().map(|row| row.id).or(after);
+    }
+    assert_eq!(log.list_owed(&romeo(), None, 250).await?.len(), 40);
     Ok(())
 }
 
