@@ -68,7 +68,8 @@ impl Company {
         [&self.server, &self.hurried, &self.frugal]
     }
 
-    /// A connection of `user` at a stage, from an address of its own.
+    /// A connection of `user` at a stage, from an address of its own, and with a resource of its own: what was
+    /// still on its way to the session of another row is no matter of this one.
     pub(crate) async fn bring(
         server: &Server,
         source: IpAddr,
@@ -99,7 +100,7 @@ impl Company {
         }
         client.open("localhost").await?;
         if stage == Stage::Bound {
-            client.bind("harm").await?;
+            client.bind(&format!("harm-{source}")).await?;
         }
         Ok(client)
     }

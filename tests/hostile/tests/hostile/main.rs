@@ -41,7 +41,8 @@ async fn play(company: &Company, number: (usize, usize), row: &Row) -> Result<()
         .await
         .map_err(|error| format!("before anything hostile: {error}"))?;
     for (text, outcome) in row.sent.iter().zip(&row.outcomes) {
-        judge::sent(client.send(template::expand(text, &user)).await)?;
+        let bytes = template::expand(text, &user, client.jid());
+        judge::sent(client.send(bytes).await)?;
         judge::judge(&mut client, row.stage, outcome).await?;
     }
     Ok(())

@@ -8,14 +8,14 @@ use rookery_testkit::Server;
 const OPEN: &str = "<?xml version='1.0'?><stream:stream to='localhost' version='1.0' \
                     xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams'>";
 
-/// Writes out a template for a user.
-pub(crate) fn expand(template: &str, user: &str) -> Vec<u8> {
+/// Writes out a template for a user, whose session has this address if there is one.
+pub(crate) fn expand(template: &str, user: &str, full: &str) -> Vec<u8> {
     let mut out = Vec::new();
     let mut rest = template;
     while let Some((before, after)) = rest.split_once('{') {
         out.extend_from_slice(before.as_bytes());
         let (inside, after) = split_at_brace(after);
-        out.extend(call(inside, user));
+        out.extend(call(inside, user, full));
         rest = after;
     }
     out.extend_from_slice(rest.as_bytes());
@@ -35,12 +35,13 @@ fn split_at_brace(text: &str) -> (&str, &str) {
     panic!("a brace is missing: {text}");
 }
 
-fn call(inside: &str, user: &str) -> Vec<u8> {
+fn call(inside: &str, user: &str, full: &str) -> Vec<u8> {
     let (name, argument) = inside.split_once(' ').unwrap_or((inside, ""));
     match name {
         "open" => OPEN.into(),
         "user" => user.into(),
         "jid" => format!("{user}@localhost").into(),
+        "full" => full.into(),
         "password" => Server::PASSWORD.into(),
         "tls" => "xmlns='urn:ietf:params:xml:ns:xmpp-tls'".into(),
         "sasl" => "xmlns='urn:ietf:params:xml:ns:xmpp-sasl'".into(),
@@ -50,15 +51,15 @@ fn call(inside: &str, user: &str) -> Vec<u8> {
             .split(' ')
             .map(|hex| u8::from_str_radix(hex, 16).unwrap())
             .collect(),
-        "base64" => STANDARD.encode(expand(argument, user)).into(),
+        "base64" => STANDARD.encode(expand(argument, user, full)).into(),
         "repeat" => {
             let (count, text) = counted(argument);
-            expand(text, user).repeat(count)
+            expand(text, user, full).repeat(count)
         }
         "each" => {
             let (count, text) = counted(argument);
             (0..count)
-                .flat_map(|index| expand(&text.replace('#', &index.to_string()), user))
+                .flat_map(|index| expand(&text.replace('#', &index.to_string()), user, full))
                 .collect()
         }
         _ => panic!("not known: {{{inside}}}"),
@@ -73,8 +74,9 @@ fn counted(argument: &str) -> (usize, &str) {
 #[test]
 fn a_template_is_written_out() {
     let expanded = expand(
-        "{repeat 2 <a>}{bytes C3 28}{each 2 [#]}{base64 {0}{user}}",
+        "{repeat 2 <a>}{bytes C3 28}{each 2 [#]}{base64 {0}{user}}{full}",
         "x",
+        "x@localhost/y",
     );
-    assert_eq!(expanded, b"<a><a>\xc3\x28[0][1]AHg=");
+    assert_eq!(expanded, b"<a><a>\xc3\x28[0][1]AHg=x@localhost/y");
 }

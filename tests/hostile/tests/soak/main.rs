@@ -1,5 +1,6 @@
 //! A server under everything at once, for long: people who talk, people who come and go, people who do not
-//! read, people who mean harm. Memory, descriptors and the time of a message stay as they were.
+//! read, people who mean harm, phones whose streams are resumed (XEP-0198) or not, with their archives, carbons
+//! and push. Memory, descriptors and the time of a message stay as they were.
 //!
 //! It takes a minute and a quarter. The long form is
 //! `SOAK_MINUTES=30 cargo test --release --package rookery-hostile --test soak -- --nocapture`, after
@@ -9,6 +10,7 @@
 
 mod harm;
 mod people;
+mod phones;
 mod vitals;
 
 use std::time::Duration;
@@ -18,6 +20,7 @@ use futures_util::future::{LocalBoxFuture, join, join_all};
 use rookery_testkit::{Options, Server};
 use tokio::time::Instant;
 
+use crate::phones::Phones;
 use crate::vitals::Vitals;
 
 /// How many people talk to each other all the time: an even number.
@@ -25,6 +28,7 @@ const TALKERS: usize = 20;
 const PASSERS_BY: usize = 4;
 const SLOW_READERS: usize = 2;
 const ATTACKERS: usize = 3;
+const PHONES: usize = 6;
 
 /// In how many windows the time is cut. The first five are for warming up, the others are compared.
 const WINDOWS: u32 = 15;
@@ -35,6 +39,7 @@ const SHORT: Duration = Duration::from_secs(75);
 struct Soak {
     server: Server,
     vitals: Vitals,
+    phones: Phones,
     start: Instant,
     /// When everybody leaves.
     end: Instant,
@@ -64,10 +69,17 @@ async fn server() -> Server {
     let others = (0..PASSERS_BY).map(people::passer_by);
     let slow = (0..SLOW_READERS).flat_map(|number| [people::slow(number), people::flooder(number)]);
     let attackers = (0..ATTACKERS).map(harm::attacker);
+    let phones = (0..PHONES).flat_map(|number| [phones::phone(number), phones::caller(number)]);
+    let phones = phones.chain([phones::SERVICE.to_owned()]);
     let options = Options {
-        accounts: talkers.chain(others).chain(slow).chain(attackers).collect(),
+        accounts: talkers
+            .chain(others)
+            .chain(slow)
+            .chain(attackers)
+            .chain(phones)
+            .collect(),
         extra:
-            "[session]\nmax_outgoing_bytes = 1048576\n[stream]\nnegotiation_timeout_seconds = 5\n\
+            "[session]\nmax_outgoing_bytes = 1048576\nresume_timeout_seconds = 5\n[stream]\nnegotiation_timeout_seconds = 5\n\
                 [auth]\niterations = 4096\n[log]\nlevel = \"warn\"\n"
                 .to_owned(),
         ..Options::default()
@@ -84,6 +96,9 @@ async fn assert_left(soak: &Soak, descriptors: usize) {
     for listener in ["c2s", "c2s_tls"] {
         let connections = format!("rookery_connections{{listener=\"{listener}\"}}");
         soak.server.until_metric(&connections, 0.0).await.unwrap();
+    }
+    for nothing in ["rookery_sm_detached_sessions", "rookery_sm_unacked_stanzas"] {
+        soak.server.until_metric(nothing, 0.0).await.unwrap();
     }
     let open = soak.vitals.descriptors(soak.server.pid());
     // The store opens some for itself when it first needs them.
@@ -121,6 +136,7 @@ async fn memory_descriptors_and_times_stay_as_they_were() {
     let soak = Soak {
         server,
         vitals,
+        phones: Phones::default(),
         start,
         end: start + length(),
     };
@@ -130,10 +146,14 @@ async fn memory_descriptors_and_times_stay_as_they_were() {
     cast.extend((0..PASSERS_BY).map(|number| people::comes_and_goes(&soak, number).boxed_local()));
     cast.extend((0..SLOW_READERS).map(|number| people::does_not_read(&soak, number).boxed_local()));
     cast.extend((0..ATTACKERS).map(|number| harm::attacks(&soak, number).boxed_local()));
+    cast.extend((0..PHONES).map(|number| phones::carries(&soak, number).boxed_local()));
+    cast.extend((0..PHONES).map(|number| phones::calls(&soak, number).boxed_local()));
+    cast.push(phones::serves(&soak).boxed_local());
     let watch = soak.vitals.watch(&soak.server, length() / WINDOWS, WINDOWS);
     join(join_all(cast), watch).await;
 
     soak.vitals.assert_all_heard();
+    soak.phones.assert_used();
     soak.vitals.assert_steady(WARM_UP);
     assert_left(&soak, descriptors).await;
 }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use rookery_testkit::{Client, ClientError, Received, Server};
+use rookery_xml::Element;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
 
 use crate::Soak;
@@ -42,8 +43,12 @@ pub(crate) async fn talks(soak: &Soak, number: usize) {
         let presence = format!("<presence to='{friend}' type='{kind}'/>");
         client.send(presence).await.unwrap();
     }
-    // The other one may not be there yet: what it gets then was sent before it came.
-    sleep(Duration::from_secs(2)).await;
+    // What the other one got before it was there it would get late.
+    let is_there = |from: &str| from.starts_with(&friend) && from != friend;
+    let comes = |it: &Element| {
+        it.is("presence", "jabber:client") && it.attribute("from").is_some_and(is_there)
+    };
+    client.until(comes).await.unwrap();
     let mut pace = interval(PACE);
     pace.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut said = 0_u64;
