@@ -64,6 +64,9 @@ pub trait Roster: Send + Sync + fmt::Debug {
 
     /// Everybody who receives the account's presence.
     fn subscribers(&self) -> Vec<Jid>;
+
+    /// Everybody whose presence the account receives.
+    fn subscriptions(&self) -> Vec<Jid>;
 }
 
 /// A roster without contacts.
@@ -103,6 +106,10 @@ impl Roster for EmptyRoster {
     }
 
     fn subscribers(&self) -> Vec<Jid> {
+        Vec::new()
+    }
+
+    fn subscriptions(&self) -> Vec<Jid> {
         Vec::new()
     }
 }

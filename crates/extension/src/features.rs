@@ -279,6 +279,29 @@ impl Features {
         self.ask_filters(|filter| filter.inbound(stanza, account))
     }
 
+    /// Whether the sessions of the account are judged each for itself, by [`reaches`](Self::reaches). A filter that fails
+    /// does.
+    pub fn judges_sessions(&self, account: AccountView<'_>) -> bool {
+        self.inner.filters.iter().any(|filter| {
+            let asked = || filter.judges_sessions(account);
+            catch_unwind(AssertUnwindSafe(asked)).unwrap_or(true)
+        })
+    }
+
+    /// Whether a message or presence for the account as a whole reaches this session; without one, whether it is kept
+    /// for later. A filter that fails keeps it back.
+    pub fn reaches(
+        &self,
+        stanza: &Stanza,
+        session: Option<SessionView<'_>>,
+        account: AccountView<'_>,
+    ) -> bool {
+        self.inner.filters.iter().all(|filter| {
+            let asked = || filter.reaches(stanza, session, account);
+            catch_unwind(AssertUnwindSafe(asked)).unwrap_or(false)
+        })
+    }
+
     /// Whether presence passes between the account and an address. A filter that fails keeps it back.
     pub fn shares_presence(&self, with: &Jid, account: AccountView<'_>) -> bool {
         self.inner.filters.iter().all(|filter| {

@@ -32,6 +32,23 @@ pub trait StanzaFilter: Send + Sync + 'static {
         Verdict::Pass
     }
 
+    /// Whether the sessions of the account are judged each for itself. Then [`inbound`](Self::inbound) lets messages and
+    /// presence for the account as a whole pass, and [`reaches`](Self::reaches) is asked about them.
+    fn judges_sessions(&self, _account: AccountView<'_>) -> bool {
+        false
+    }
+
+    /// Whether a message or presence for the account as a whole reaches this session; without one, whether it is kept
+    /// for later. Asked only where a filter judges sessions each for itself.
+    fn reaches(
+        &self,
+        _stanza: &Stanza,
+        _session: Option<SessionView<'_>>,
+        _account: AccountView<'_>,
+    ) -> bool {
+        true
+    }
+
     /// Whether presence passes between the account and this address by broadcast and probe.
     fn shares_presence(&self, _with: &Jid, _account: AccountView<'_>) -> bool {
         true

@@ -28,6 +28,10 @@ pub enum Order {
         /// The payload.
         payload: Element,
     },
+    /// An IQ set with this payload for every session.
+    PushToAll(Element),
+    /// Hand this to the session with this full JID, past everything that filters what comes for the account.
+    Tell(Jid, Stanza),
     /// Tell these addresses that every available resource of the account is unavailable.
     Hide(Vec<Jid>),
     /// Send these addresses the presence of every available resource, as far as they may see it.

@@ -67,11 +67,25 @@ impl StanzaFilter for Filter {
         let Some(from) = &stanza.from else {
             return Verdict::Pass;
         };
-        if !is_blocked(account, from) || is_replaced(account, stanza.to.as_ref()) {
+        if !is_blocked(account, from)
+            || is_replaced(account, stanza.to.as_ref())
+            || privacy_lists::is_judged_later(stanza, account)
+        {
             return Verdict::Pass;
         }
         self.stopped.of(Direction::In).increment();
         keep_out(stanza)
+    }
+
+    fn reaches(
+        &self,
+        stanza: &Stanza,
+        session: Option<SessionView<'_>>,
+        account: AccountView<'_>,
+    ) -> bool {
+        let from = stanza.from.as_ref();
+        session.is_some_and(|session| privacy_lists::active(&session).is_some())
+            || !from.is_some_and(|from| is_blocked(account, from))
     }
 
     fn shares_presence(&self, with: &Jid, account: AccountView<'_>) -> bool {

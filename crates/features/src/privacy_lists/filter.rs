@@ -42,18 +42,31 @@ impl StanzaFilter for Filter {
         let Some(from) = &stanza.from else {
             return Verdict::Pass;
         };
-        let traffic = match stanza.kind {
-            Kind::Message(_) => Traffic::Message,
-            Kind::Iq(_) => Traffic::Iq,
-            Kind::Presence(PresenceType::Available | PresenceType::Unavailable) => {
-                Traffic::PresenceIn
-            }
-            Kind::Presence(_) => Traffic::Other,
-        };
-        match decide(traffic, from, stanza.to.as_ref(), account) {
+        if is_judged_later(stanza, account) {
+            return Verdict::Pass;
+        }
+        match decide(incoming(stanza.kind), from, stanza.to.as_ref(), account) {
             Action::Allow => Verdict::Pass,
             Action::Deny => keep_out(stanza),
         }
+    }
+
+    fn judges_sessions(&self, account: AccountView<'_>) -> bool {
+        is_any_active(account)
+    }
+
+    /// By the list that is active in a session, or else the default one (§2.2, rules 1 and 2).
+    fn reaches(
+        &self,
+        stanza: &Stanza,
+        session: Option<SessionView<'_>>,
+        account: AccountView<'_>,
+    ) -> bool {
+        let Some(from) = &stanza.from else {
+            return true;
+        };
+        let session = session.map(|session| session.jid);
+        decide(incoming(stanza.kind), from, session, account) == Action::Allow
     }
 
     /// An account answers no probes of, and sends none to, whom it keeps out altogether; a session in which a list
@@ -71,6 +84,27 @@ impl StanzaFilter for Filter {
                 list.decide(Traffic::PresenceOut, to, account.roster) == Action::Allow
             })
     }
+}
+
+/// What a stanza that comes in is.
+fn incoming(kind: Kind) -> Traffic {
+    match kind {
+        Kind::Message(_) => Traffic::Message,
+        Kind::Iq(_) => Traffic::Iq,
+        Kind::Presence(PresenceType::Available | PresenceType::Unavailable) => Traffic::PresenceIn,
+        Kind::Presence(_) => Traffic::Other,
+    }
+}
+
+/// Whether a stanza is for the account as a whole, and each of its sessions is asked whether it gets it: messages, and
+/// presence, where a list is active in any.
+pub(crate) fn is_judged_later(stanza: &Stanza, account: AccountView<'_>) -> bool {
+    let is_for_sessions = matches!(
+        stanza.kind,
+        Kind::Message(_) | Kind::Presence(PresenceType::Available | PresenceType::Unavailable)
+    );
+    let has_session = |to: &Jid| account.session(to).is_some();
+    is_for_sessions && is_any_active(account) && !stanza.to.as_ref().is_some_and(has_session)
 }
 
 /// Whether a list is active in any session.

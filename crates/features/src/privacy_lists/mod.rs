@@ -12,18 +12,17 @@ mod rules;
 mod tests;
 
 use futures_util::FutureExt;
-use futures_util::future::ready;
 use rookery_extension::{
     AccountView, Answer, Feature, IqContext, IqHandler, Keep, Order, Outcome, Registry, Relation,
     Scope, SessionView, Spec, Standard, Status,
 };
-use rookery_stanza::{Condition, PresenceType, Stanza, StanzaError};
+use rookery_stanza::{Condition, Jid, PresenceType, Stanza, StanzaError};
 use rookery_xml::Element;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-pub(crate) use self::filter::is_any_active;
-use self::list::List;
+pub(crate) use self::filter::{is_any_active, is_judged_later};
+use self::list::{List, Traffic};
 use self::request::PrivacyRequest;
 use self::rules::{Active, Lists, Rules};
 pub(crate) use self::rules::{active, replaces_block_list};
@@ -31,7 +30,7 @@ use crate::ConfigError;
 use crate::account_records::AccountRecords;
 use crate::blocking::{self, BlockList};
 
-/// The namespace of the requests, which is also the feature and what sessions follow.
+/// The namespace of the requests, which is also the feature.
 const NAMESPACE: &str = "jabber:iq:privacy";
 
 /// `[features.privacy_lists]`: rules of accounts about what they send and receive (XEP-0016). Whether accounts may
@@ -180,7 +179,6 @@ impl Handler {
                 Order::Keep(Keep::new::<Lists>(lists)),
                 Order::Keep(Keep::new::<BlockList>(block_list)),
                 Order::KeepForSession(Keep::about_sessions(active.map(Active))),
-                Order::Follow(NAMESPACE),
             ];
             orders.extend(shown);
             let mut then: Vec<Order> = pushed.map(changed_push).into_iter().collect();
@@ -215,7 +213,8 @@ fn applies_to_others(name: &str, rules: &Rules, context: &IqContext<'_>) -> bool
 }
 
 /// Subscribers that see a session no longer are told that it is unavailable (§2.11), those that see it now what its
-/// presence is. `active` is the list that is active in the session that asks, after the change.
+/// presence is; a session that sees a contact no longer is told that the contact is unavailable (§2.10). `active` is the
+/// list that is active in the session that asks, after the change.
 fn presence_changes(
     before: &Rules,
     after: &Rules,
@@ -223,7 +222,9 @@ fn presence_changes(
     context: &IqContext<'_>,
 ) -> Vec<Order> {
     let account: AccountView<'_> = context.account;
-    let subscribers = account.roster.subscribers();
+    let (subscribers, subscriptions) =
+        (account.roster.subscribers(), account.roster.subscriptions());
+    let gone = || Stanza::presence(PresenceType::Unavailable);
     let mut orders = Vec::new();
     account.sessions.each(&mut |session: SessionView<'_>| {
         let Some(presence) = session.presence else {
@@ -235,15 +236,24 @@ fn presence_changes(
         } else {
             was_active
         };
+        let change = |traffic, contact: &Jid| {
+            let passed = before.passes(traffic, was_active, contact, account);
+            (passed, after.passes(traffic, is_active, contact, account))
+        };
         for to in &subscribers {
-            let shown = before.shows(was_active, to, account);
-            let stanza = match (shown, after.shows(is_active, to, account)) {
-                (true, false) => Stanza::presence(PresenceType::Unavailable),
+            let stanza = match change(Traffic::PresenceOut, to) {
+                (true, false) => gone(),
                 (false, true) => presence.clone(),
                 _ => continue,
             };
             let stanza = stanza.with_from(session.jid.clone()).with_to(to.clone());
             orders.push(Order::Send(stanza));
+        }
+        for from in &subscriptions {
+            if change(Traffic::PresenceIn, from) == (true, false) {
+                let stanza = gone().with_from(from.clone()).with_to(session.jid.clone());
+                orders.push(Order::Tell(session.jid.clone(), stanza));
+            }
         }
     });
     orders
@@ -252,10 +262,7 @@ fn presence_changes(
 /// §2.2, rule 10: the name of a list whose definition changed.
 pub(crate) fn changed_push(name: String) -> Order {
     let list = Element::new("list", NAMESPACE).with_attribute("name", name);
-    Order::Push {
-        topic: NAMESPACE,
-        payload: Element::new("query", NAMESPACE).with_child(list),
-    }
+    Order::PushToAll(Element::new("query", NAMESPACE).with_child(list))
 }
 
 /// The name of the default list of the account that asks, when its block list becomes this one.
@@ -279,10 +286,9 @@ impl Feature for PrivacyLists {
                 document: "XEP-0016",
                 title: "Privacy Lists",
                 version: "1.7",
-                status: Status::Partial,
-                note: "Off until a host allows it. What is addressed to the account as a whole is judged by the \
-                       default list, also where another one is active. Pushes go to sessions that have asked for \
-                       lists.",
+                status: Status::Complete,
+                note: "Off until a host allows it. Requests to the account as a whole, and subscriptions, are judged by \
+                       the default list. What was taken up while nobody was there is delivered whatever is active by then.",
             }],
             switched_host_features: |host| {
                 if host.privacy_lists {
@@ -318,19 +324,14 @@ impl IqHandler for Handler {
         }
         let rules = Rules::of(context.account.kept);
         let answer = match request {
-            PrivacyRequest::Names => names(&rules, active_of(&context)),
+            PrivacyRequest::Names => Ok(names(&rules, active_of(&context))),
             PrivacyRequest::Get(name) => match rules.list(&name) {
-                Some(list) => query([list.to_element(&name)]),
-                None => return Answer::Now(Err(Condition::ItemNotFound.into())),
+                Some(list) => Ok(query([list.to_element(&name)])),
+                None => Err(Condition::ItemNotFound.into()),
             },
             change => return self.change(change, &context),
         };
-        let outcome = Outcome {
-            answer: Ok(Some(answer)),
-            before: vec![Order::Follow(NAMESPACE)],
-            after: Vec::new(),
-        };
-        Answer::Ordered(ready(outcome).boxed())
+        Answer::Now(answer.map(Some))
     }
 }
 

@@ -176,19 +176,23 @@ impl Rules {
         }
     }
 
-    /// Whether a contact is shown the presence of a session in which this list is active.
-    pub(super) fn shows(&self, active: Option<&str>, to: &Jid, account: AccountView<'_>) -> bool {
+    /// Whether presence passes, in this direction, between a contact and a session in which this list is active.
+    pub(super) fn passes(
+        &self,
+        presence: Traffic,
+        active: Option<&str>,
+        contact: &Jid,
+        account: AccountView<'_>,
+    ) -> bool {
         let is_active = active.is_some_and(|name| self.lists.get(name).is_some());
-        if blocking::is_own(account.jid, to) {
+        if blocking::is_own(account.jid, contact) {
             return true;
         }
-        if !is_active && self.blocked.blocks(to) {
+        if !is_active && self.blocked.blocks(contact) {
             return false;
         }
         let list = self.lists.applying(active);
-        list.is_none_or(|list| {
-            list.decide(Traffic::PresenceOut, to, account.roster) == Action::Allow
-        })
+        list.is_none_or(|list| list.decide(presence, contact, account.roster) == Action::Allow)
     }
 
     /// What is written to the store when these rules take the place of others.

@@ -158,14 +158,14 @@ impl Account {
             if to.is_empty() && treatment.owed {
                 return step.now().bounce(stanza, Condition::ServiceUnavailable);
             }
-            return self.hand_over(&to, stanza, treatment, step);
+            return self.hand_over(&to, stanza, treatment, scene, step);
         }
         if !treatment.archived && !self.has_to_keep(&to, scene) {
-            return self.hand_over(&to, stanza, treatment, step);
+            return self.hand_over(&to, stanza, treatment, scene, step);
         }
         let routed = treatment.owed.then(|| self.resources(&to));
         let Some(purpose) = Purpose::of(treatment.archived, routed) else {
-            return self.hand_over(&to, stanza, treatment, step);
+            return self.hand_over(&to, stanza, treatment, scene, step);
         };
         if to.is_empty() && treatment.owed {
             let size = stanza.size();
@@ -211,9 +211,10 @@ impl Account {
         to: &[SessionId],
         stanza: Stanza,
         treatment: Treatment,
+        scene: &Scene<'_>,
         step: &mut Step,
     ) {
-        self.copy(&stanza, treatment, Side::Recipient, to, step.now());
+        self.copy_received(&stanza, treatment, to, scene, step.now());
         let Some((last, others)) = to.split_last() else {
             return step.now().ignore(&stanza);
         };
@@ -260,7 +261,7 @@ impl Account {
                     self.hand_archived(&to, &own, step)
                 };
                 step.now().settled(stanza.kind, outcome);
-                self.copy(&own, treatment, Side::Recipient, &to, step.now());
+                self.copy_received(&own, treatment, &to, scene, step.now());
                 if purpose.is_owed() && outcome == Outcome::Offline {
                     self.wait(&[(stanza, row)], scene, step);
                 }

@@ -8,9 +8,9 @@ use rookery_delivery::{Custody, Delivery, SessionId};
 use rookery_stanza::payload::carbon::{Carbon, Direction};
 use rookery_stanza::{Kind, Stanza, ns};
 
-use super::Account;
 use super::effect::Effects;
 use super::sessions::Session;
+use super::{Account, Scene};
 
 /// Messages that an account remembers as copied, so that errors about them are copied as well (§6.1).
 const REMEMBERED: usize = 64;
@@ -23,19 +23,39 @@ impl Account {
             .any(|session| session.follows(ns::CARBONS))
     }
 
-    /// Sends a copy of a message to each client that enabled carbons, but to its sender and to those sessions that
-    /// the message itself was for.
+    /// Sends a copy of a message that came to each client that enabled carbons, but to those sessions that the message
+    /// itself was for, and to those that it is hidden from.
+    pub(super) fn copy_received(
+        &mut self,
+        message: &Stanza,
+        treatment: Treatment,
+        to: &[SessionId],
+        scene: &Scene<'_>,
+        out: &mut Effects,
+    ) {
+        if treatment.copies == Copies::No || !self.wants_copies() {
+            return;
+        }
+        let mut without = self.hidden_from(message, scene);
+        if without.is_empty() {
+            return self.copy(message, treatment, Side::Recipient, to, out);
+        }
+        without.extend_from_slice(to);
+        self.copy(message, treatment, Side::Recipient, &without, out);
+    }
+
+    /// Sends a copy of a message to each client that enabled carbons, but to its sender and to these sessions.
     pub(super) fn copy(
         &mut self,
         message: &Stanza,
         treatment: Treatment,
         side: Side,
-        received_by: &[SessionId],
+        but: &[SessionId],
         out: &mut Effects,
     ) {
         let wants = |session: &Session| {
             session.follows(ns::CARBONS)
-                && !received_by.contains(&session.key.id)
+                && !but.contains(&session.key.id)
                 && message.from.as_ref() != Some(&session.key.jid)
         };
         if treatment.copies == Copies::No || !self.sessions.iter().any(wants) {

@@ -32,7 +32,7 @@ impl Account {
             Kind::Presence(PresenceType::Probe) => self.probe_received(&stanza, scene, step.now()),
             Kind::Presence(
                 PresenceType::Available | PresenceType::Unavailable | PresenceType::Error,
-            ) => self.presence_received(&stanza, step.now()),
+            ) => self.presence_received(&stanza, scene, step.now()),
             Kind::Presence(kind) => self.subscription_received(stanza, kind, scene, step),
         }
     }

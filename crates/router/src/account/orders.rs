@@ -7,6 +7,7 @@ use rookery_stanza::{Condition, IqType, Jid, Kind, PresenceType, Stanza, StanzaE
 use rookery_xml::Element;
 
 use super::effect::{Change, Effect, Effects, Step, Write};
+use super::sessions::Session;
 use super::{Account, Scene};
 
 impl Account {
@@ -73,7 +74,15 @@ impl Account {
                         session.unfollow(topic);
                     }
                 }
-                Order::Push { topic, payload } => self.push_topic(topic, payload, step.now()),
+                Order::Push { topic, payload } => {
+                    self.push_to(payload, |session| session.follows(topic), step.now());
+                }
+                Order::PushToAll(payload) => self.push_to(payload, |_| true, step.now()),
+                Order::Tell(session, stanza) => {
+                    if let Some(session) = self.sessions.at_mut(&session) {
+                        session.give(stanza, step.now());
+                    }
+                }
                 Order::Hide(from) => self.hide_from(&from, step.now()),
                 Order::Show(to) => self.show_to(&to, scene, step.now()),
                 Order::Ask(question) => self.ask_client(question, step.now()),
@@ -92,15 +101,16 @@ impl Account {
         }
     }
 
-    /// An IQ set for every session that follows a topic.
-    fn push_topic(&mut self, topic: &'static str, payload: Element, out: &mut Effects) {
+    /// An IQ set for every session that is meant.
+    fn push_to(
+        &mut self,
+        payload: Element,
+        is_meant: impl Fn(&Session) -> bool,
+        out: &mut Effects,
+    ) {
         let push = self.push_id(Stanza::iq(IqType::Set, "").with_payload(payload));
         let push = push.with_from(self.jid.to_jid());
-        let followers = self
-            .sessions
-            .iter_mut()
-            .filter(|session| session.follows(topic));
-        for session in followers {
+        for session in self.sessions.iter_mut().filter(|session| is_meant(session)) {
             session.give(push.clone().with_to(session.key.jid.clone()), out);
         }
     }

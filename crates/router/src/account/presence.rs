@@ -280,7 +280,12 @@ impl Account {
     }
 
     /// Presence of somebody, or an error about earlier presence (§4.2.3, §4.4.3, §4.5.3, §8.5).
-    pub(super) fn presence_received(&mut self, stanza: &Stanza, out: &mut Effects) {
+    pub(super) fn presence_received(
+        &mut self,
+        stanza: &Stanza,
+        scene: &Scene<'_>,
+        out: &mut Effects,
+    ) {
         let Some(to) = &stanza.to else {
             return out.ignore(stanza);
         };
@@ -299,7 +304,16 @@ impl Account {
             return out.ignore(stanza);
         }
         out.settled(stanza.kind, Outcome::Local);
-        self.sessions.give_available(stanza, out);
+        let hidden = self.hidden_from(stanza, scene);
+        if hidden.is_empty() {
+            return self.sessions.give_available(stanza, out);
+        }
+        let open = |session: &&mut Session| {
+            session.presence.is_some() && !hidden.contains(&session.key.id)
+        };
+        for session in self.sessions.iter_mut().filter(open) {
+            session.give(stanza.clone(), out);
+        }
     }
 }
 

@@ -380,16 +380,6 @@ impl Sessions {
         }
     }
 
-    /// The highest priority of an available resource, if one is at least 0: the resources that have it
-    /// are the "most available" ones (RFC 6121 §8.5.2.1.1).
-    pub(crate) fn top_priority(&self) -> Option<i8> {
-        self.list
-            .iter()
-            .filter_map(Session::priority)
-            .filter(|&priority| priority >= 0)
-            .max()
-    }
-
     /// Makes a resource available, with this presence; `true` if it was not (RFC 6121 §4.2).
     pub(crate) fn set_available(&mut self, id: SessionId, stanza: Stanza, priority: i8) -> bool {
         self.changes += 1;

@@ -5,7 +5,7 @@ mod play;
 use std::sync::Arc;
 
 use futures_util::FutureExt;
-use rookery_extension::{IqMethod, Order, Verdict};
+use rookery_extension::{IqMethod, Verdict};
 use rookery_stanza::{Condition, ErrorType};
 use rookery_storage::DataStore as _;
 
@@ -263,7 +263,8 @@ fn an_active_list_decides_for_its_session_alone_and_instead_of_the_default_one_b
         |from: &str, to: &str| play.inbound(from, to, "<message type='chat'/>") == Verdict::Pass;
     assert!(passes(TYBALT, BALCONY) && !passes(ROMEO, BALCONY));
     assert!(!passes(TYBALT, CHAMBER) && passes(ROMEO, CHAMBER));
-    assert!(!passes(TYBALT, "juliet@montague.lit"));
+    assert_eq!(play.reached_by(TYBALT, "<message/>"), "balcony");
+    assert_eq!(play.reached_by(ROMEO, "<message/>"), "chamber later");
     assert!(play.shows(BALCONY, TYBALT) && !play.shows(BALCONY, ROMEO));
     assert!(!play.shows(CHAMBER, TYBALT) && play.shows(CHAMBER, ROMEO));
     assert_eq!(play.set(BALCONY, "<active/>"), Ok(None));
@@ -296,16 +297,11 @@ fn a_list_that_applies_to_others_stays_by_s2_2() {
 }
 
 #[test]
-fn whoever_followed_lists_is_told_of_one_that_changed_by_s2_6() {
+fn all_sessions_are_told_of_a_list_that_changed_by_s2_6() {
     let mut play = Play::new();
     let list = "<list name='a'><item action='deny' order='1'><iq/></item></list>";
     let push = "<query xmlns='jabber:iq:privacy'><list name='a'/></query>";
     play.set(BALCONY, list).unwrap();
-    assert!(
-        play.orders
-            .iter()
-            .any(|order| matches!(order, Order::Follow("jabber:iq:privacy")))
-    );
     assert_eq!(play.pushed(), [push]);
     play.set(BALCONY, "<active name='a'/>").unwrap();
     assert!(play.pushed().is_empty());
@@ -337,6 +333,49 @@ fn contacts_that_are_shown_no_presence_any_more_see_it_end_by_s2_11() {
             format!("{BALCONY} unavailable romeo@example.net"),
             format!("{BALCONY} available tybalt@example.com")
         ]
+    );
+}
+
+#[test]
+fn a_session_that_keeps_presence_out_sees_the_contact_go_by_s2_10() {
+    let mut play = Play::new();
+    let list = "<list name='blind'>\
+                <item type='group' value='Friends' action='deny' order='1'><presence-in/></item></list>";
+    play.set(BALCONY, list).unwrap();
+    play.set(BALCONY, "<active name='blind'/>").unwrap();
+    let gone = format!("romeo@example.net unavailable {BALCONY}");
+    assert_eq!(play.sent(), [gone]);
+    play.set(BALCONY, "<active/>").unwrap();
+    assert!(play.sent().is_empty());
+}
+
+#[test]
+fn what_is_for_the_account_as_a_whole_is_judged_for_each_session_by_s2_2() {
+    let mut play = Play::new();
+    let list = "<list name='deaf'><item action='deny' order='1'><message/></item></list>";
+    play.set(BALCONY, list).unwrap();
+    assert_eq!(
+        play.reached_by(ROMEO, "<message/>"),
+        "balcony chamber later"
+    );
+    play.set(BALCONY, "<active name='deaf'/>").unwrap();
+    assert_eq!(play.reached_by(ROMEO, "<message/>"), "chamber later");
+    play.set(BALCONY, "<default name='deaf'/>").unwrap();
+    assert_eq!(play.reached_by(ROMEO, "<message/>"), "");
+    assert_eq!(
+        play.reached_by(ROMEO, "<presence/>"),
+        "balcony chamber later"
+    );
+    play.set(
+        CHAMBER,
+        "<list name='open'><item action='allow' order='1'/></list>",
+    )
+    .unwrap();
+    play.set(CHAMBER, "<active name='open'/>").unwrap();
+    assert_eq!(play.reached_by(ROMEO, "<message/>"), "chamber");
+    assert_eq!(
+        play.reached_by(CHAMBER, "<message/>"),
+        "balcony chamber later"
     );
 }
 

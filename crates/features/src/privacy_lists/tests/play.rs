@@ -95,6 +95,12 @@ impl Roster for Contacts {
         let subscribed = self.0.iter().filter(|(_, state, _)| from(state));
         subscribed.map(|(jid, ..)| jid.clone()).collect()
     }
+
+    fn subscriptions(&self) -> Vec<Jid> {
+        let to = |state: &Subscription| matches!(state, Subscription::To | Subscription::Both);
+        let subscribed = self.0.iter().filter(|(_, state, _)| to(state));
+        subscribed.map(|(jid, ..)| jid.clone()).collect()
+    }
 }
 
 pub(super) fn jid(text: &str) -> Jid {
@@ -248,11 +254,27 @@ impl Play {
         passed.map(|(what, _)| what).collect()
     }
 
+    /// Which sessions something reaches that is for the account as a whole, and whether it is kept for later.
+    pub(super) fn reached_by(&self, from: &str, xml: &str) -> String {
+        let (account, stanza) = (juliet(), stanza(xml).with_from(jid(from)));
+        let view = self.view(&account);
+        let mut reached = Vec::new();
+        view.sessions.each(&mut |session| {
+            if self.features.reaches(&stanza, Some(session), view) {
+                reached.extend(session.jid.resource().map(str::to_owned));
+            }
+        });
+        if self.features.reaches(&stanza, None, view) {
+            reached.push("later".to_owned());
+        }
+        reached.join(" ")
+    }
+
     /// What was sent in the name of sessions since this was asked last.
     pub(super) fn sent(&mut self) -> Vec<String> {
         let orders = std::mem::take(&mut self.orders);
         let sent = orders.into_iter().filter_map(|order| match order {
-            Order::Send(stanza) => Some(stanza),
+            Order::Send(stanza) | Order::Tell(_, stanza) => Some(stanza),
             _ => None,
         });
         let sent = sent.map(|stanza| {
@@ -266,7 +288,9 @@ impl Play {
     pub(super) fn pushed(&mut self) -> Vec<String> {
         let orders = std::mem::take(&mut self.orders);
         let pushed = orders.into_iter().filter_map(|order| match order {
-            Order::Push { payload, .. } => Some(payload.to_bytes("").to_vec()),
+            Order::PushToAll(payload) | Order::Push { payload, .. } => {
+                Some(payload.to_bytes("").to_vec())
+            }
             _ => None,
         });
         pushed.map(|xml| String::from_utf8(xml).unwrap()).collect()

@@ -55,6 +55,10 @@ impl rookery_extension::Roster for Roster {
     fn subscribers(&self) -> Vec<Jid> {
         self.subscribers().collect()
     }
+
+    fn subscriptions(&self) -> Vec<Jid> {
+        self.subscriptions().collect()
+    }
 }
 
 impl Roster {
