@@ -11,7 +11,8 @@ pub struct Config {
     /// Resources that one account may have connected at once. A further one is refused with
     /// `resource-constraint` (RFC 6120 §7.6.2.1).
     pub sessions_per_account: usize,
-    /// What happens when a client asks for a resource that another session has (RFC 6120 §7.7.2.2).
+    /// What happens when a client asks for a resource that another session has (RFC 6120 §7.7.2.2). A session whose
+    /// client has lost its connection ends in any case, and the new one gets the resource.
     pub resource_conflict: Conflict,
     /// What happens to requests to a resource from somebody who does not know that it is online
     /// (RFC 6121 §8.5.3.1).
