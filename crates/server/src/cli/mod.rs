@@ -5,6 +5,7 @@ mod documents;
 mod door;
 mod exit;
 mod import;
+mod log;
 mod output;
 mod password;
 mod user;
@@ -56,6 +57,9 @@ enum Command {
     /// Manage accounts, by the running server or, when none runs, in the store
     #[command(subcommand)]
     User(user::UserCommand),
+    /// Look through the message log, and repair it, while no server runs
+    #[command(subcommand)]
+    Log(log::LogCommand),
     /// Put load on any XMPP server and measure what it does
     Bench(Box<rookery_bench::Command>),
     /// Print documents about the metrics
@@ -121,6 +125,7 @@ fn execute(cli: Cli) -> Result<(), Failure> {
         Command::Config(ConfigCommand::Reference) => output::print(&reference::text()),
         Command::Config(ConfigCommand::Example) => output::print(&example::text()),
         Command::User(command) => user::execute(command, &load(file)?.config),
+        Command::Log(command) => log::execute(command, &load(file)?.config),
         Command::Bench(command) => bench::execute(&command),
         Command::Metrics(MetricsCommand::List {
             format: Format::Text,
