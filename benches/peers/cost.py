@@ -46,10 +46,11 @@ def main() -> int:
     return 0
 
 
-def difference(tool: list[str], read, in_flight: int) -> Counter:
+def difference(tool: list[str], read, in_flight: int, least: int = 100) -> Counter:
+    """What each message costs. What there is less than once in `least` messages is left out."""
     (few, less), (many, more) = (watch(tool, read, in_flight, seconds) for seconds in [SHORT, LONG])
     messages = more - less
-    return Counter({name: (many[name] - few[name]) / messages for name in many if many[name] - few[name] > messages / 100})
+    return Counter({name: (many[name] - few[name]) / messages for name in many if many[name] - few[name] > messages / least})
 
 
 def watch(tool: list[str], read, in_flight: int, seconds: int) -> tuple[Counter, int]:

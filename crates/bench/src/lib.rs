@@ -8,6 +8,7 @@ mod accounts;
 mod error;
 mod latency;
 mod ledger;
+mod management;
 mod options;
 mod process;
 mod progress;

@@ -35,6 +35,13 @@ pub enum Scenario {
         #[arg(long, default_value_t = 50)]
         warm_up_logins: u32,
     },
+    /// Log in with every second account and lose the connections; measure memory for each session that waits for its
+    /// client, and for each message that waits in it. Needs --stream-management
+    Away {
+        /// Messages that are sent to each
+        #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(0..=1000))]
+        waiting: u32,
+    },
     /// Send numbered messages from the first account of each pair to the second
     Chat {
         /// Closed loop: messages of a pair that are under way at any time
@@ -79,6 +86,9 @@ pub struct Options {
     /// How to authenticate
     #[arg(long, global = true, value_enum, default_value_t = Mechanism::ScramSha1)]
     pub mechanism: Mechanism,
+    /// Enable stream management (XEP-0198) after each login: acknowledge what comes, and ask about what is sent
+    #[arg(long, global = true)]
+    pub stream_management: bool,
     /// How many accounts take part; `chat` makes half as many pairs of them
     #[arg(long, global = true, default_value_t = 200, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     pub users: u32,
@@ -164,6 +174,7 @@ impl Scenario {
             Self::Rosters => "rosters",
             Self::Login => "login",
             Self::Idle { .. } => "idle",
+            Self::Away { .. } => "away",
             Self::Chat { .. } => "chat",
             Self::Presence => "presence",
             Self::Churn => "churn",
@@ -190,14 +201,23 @@ impl Options {
                 "--contacts must be even, and fewer than --users",
             ));
         }
-        if matches!(scenario, Scenario::Idle { .. }) && self.pid.is_none() {
-            return Err(BenchError::Options("idle needs the server's --pid"));
+        let memory = matches!(scenario, Scenario::Idle { .. } | Scenario::Away { .. });
+        if memory && self.pid.is_none() {
+            return Err(BenchError::Options(
+                "idle and away need the server's --pid",
+            ));
+        }
+        if matches!(scenario, Scenario::Away { .. }) && !self.stream_management {
+            return Err(BenchError::Options("away needs --stream-management"));
         }
         let needs_server = ring || matches!(scenario, Scenario::Churn);
         if self.is_relay() && (needs_server || self.mode == Mode::Starttls) {
             return Err(BenchError::Options(
                 "--mechanism none is for login, idle and chat, with --mode tls or plain",
             ));
+        }
+        if self.is_relay() && self.stream_management {
+            return Err(BenchError::Options("a relay manages no streams"));
         }
         if self.mode != Mode::Plain && self.ca.is_none() && !self.insecure {
             return Err(BenchError::Options("TLS needs --ca or --insecure"));
@@ -240,6 +260,7 @@ impl Default for Options {
             ca: None,
             insecure: false,
             mechanism: Mechanism::ScramSha1,
+            stream_management: false,
             users: 200,
             first: 0,
             user: "user%d".to_owned(),

@@ -37,6 +37,8 @@ pub struct Report {
     pub generator_cpu_ms_per_1000: Option<f64>,
     /// Resident memory of the server, where that was asked for.
     pub memory: Option<Memory>,
+    /// Resident memory of the server while clients are away, where that was asked for.
+    pub away: Option<Away>,
     /// The books of the whole run, warm-up and end included, where stanzas are numbered.
     pub balance: Option<Balance>,
 }
@@ -52,6 +54,23 @@ pub struct Memory {
     pub after: u64,
     /// Bytes for each session.
     pub per_session: u64,
+}
+
+/// Resident memory of the server, in bytes, as clients lose their connections.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct Away {
+    /// Before the sessions came.
+    pub before: u64,
+    /// While they were connected.
+    pub connected: u64,
+    /// When the connections were lost.
+    pub lost: u64,
+    /// When messages waited for them besides.
+    pub full: u64,
+    /// For each session that waits for its client.
+    pub per_session: u64,
+    /// For each message that waits.
+    pub per_message: u64,
 }
 
 /// What was used while it was measured.
@@ -101,6 +120,7 @@ impl Report {
             server_cpu_ms_per_1000: used.server.and_then(per_1000),
             generator_cpu_ms_per_1000: per_1000(used.generator),
             memory: None,
+            away: None,
             balance: None,
         }
     }
@@ -181,6 +201,13 @@ impl Report {
             rows.push((
                 "generator CPU",
                 format!("{cpu:.2} ms per 1000 {}", self.unit),
+            ));
+        }
+        if let Some(away) = self.away {
+            let (session, message) = (float(away.per_session) / 1024.0, away.per_message);
+            rows.push((
+                "away",
+                format!("{session:.1} KiB a session, {message} bytes a message"),
             ));
         }
         if let Some(memory) = self.memory {

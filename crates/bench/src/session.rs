@@ -10,6 +10,7 @@ use tokio::time::timeout;
 
 use crate::accounts::{self, Accounts};
 use crate::error::BenchError;
+use crate::management::{self, Management};
 use crate::options::{Mechanism, Mode, Options};
 use crate::scram::{Exchange, Hash};
 use crate::transport::{Tls, Transport};
@@ -28,6 +29,8 @@ pub(crate) struct Session {
     pub(crate) output: Vec<u8>,
     scanner: Scanner,
     limits: Limits,
+    /// Stream management, once it is enabled.
+    management: Option<Box<Management>>,
 }
 
 /// What all logins of a run share.
@@ -52,12 +55,16 @@ impl Session {
             output: Vec::new(),
             scanner: Scanner::new(&limits),
             limits,
+            management: None,
         }
     }
 
-    /// Sends what stands in `output`.
+    /// Sends what stands in `output`, and asks whether it has come, if streams are managed.
     pub(crate) async fn flush(&mut self) -> Result<(), BenchError> {
         if !self.output.is_empty() {
+            if self.management.is_some() {
+                self.output.extend_from_slice(management::REQUEST);
+            }
             self.transport.write_all(&self.output).await?;
             self.transport.flush().await?;
             self.output.clear();
@@ -72,6 +79,14 @@ impl Session {
 
     /// Waits for bytes. It may be dropped at any time without losing any.
     pub(crate) async fn fill(&mut self) -> Result<(), BenchError> {
+        if let Some(management) = &mut self.management
+            && !management.answers.is_empty()
+        {
+            while !management.answers.is_empty() {
+                self.transport.write_buf(&mut management.answers).await?;
+            }
+            self.transport.flush().await?;
+        }
         self.input.reserve(READ);
         match self.transport.read_buf(&mut self.input).await? {
             0 => Err(BenchError::Closed),
@@ -97,7 +112,14 @@ impl Session {
         while !self.input.is_empty() {
             match self.scanner.scan(&self.input)? {
                 None => break,
-                Some(Frame::Stanza { len }) => return Ok(Some(len)),
+                Some(Frame::Stanza { len }) => {
+                    let element = self.input.get(..len).unwrap_or_default();
+                    let management = self.management.as_mut();
+                    if !management.is_some_and(|management| management.takes(element)) {
+                        return Ok(Some(len));
+                    }
+                    self.input.advance(len);
+                }
                 Some(Frame::End { .. }) => return Err(BenchError::Closed),
                 Some(Frame::Header { len } | Frame::Whitespace { len }) => self.input.advance(len),
             }
@@ -139,6 +161,14 @@ impl Session {
         }
     }
 
+    /// Enables stream management (XEP-0198 §3).
+    async fn enable_management(&mut self) -> Result<(), BenchError> {
+        self.send(management::ENABLE).await?;
+        self.expect("enabled").await?;
+        self.management = Some(Box::default());
+        Ok(())
+    }
+
     /// Opens a stream, and gives the features.
     async fn open(&mut self, domain: &str) -> Result<String, BenchError> {
         self.scanner = Scanner::new(&self.limits);
@@ -157,6 +187,8 @@ impl Session {
         if options.is_relay() {
             return Ok(());
         }
+        // After the end of a stream nothing is asked.
+        self.management = None;
         let goodbye = async {
             self.send("</stream:stream>").await?;
             loop {
@@ -247,7 +279,14 @@ impl Login {
 
     /// Connects, authenticates and binds.
     pub(crate) async fn log_in(&self, index: u32) -> Result<Session, BenchError> {
-        timeout(self.options.patience(), self.attempt(index))
+        let attempt = async {
+            let mut session = self.attempt(index).await?;
+            if self.options.stream_management {
+                session.enable_management().await?;
+            }
+            Ok(session)
+        };
+        timeout(self.options.patience(), attempt)
             .await
             .map_err(|_| BenchError::Silence)?
     }

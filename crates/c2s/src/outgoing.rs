@@ -9,6 +9,9 @@ use rookery_stanza::{RowId, Stanza};
 /// Plain text is passed to the transport in pieces of about this size: one TLS record.
 const PIECE: usize = 16 * 1024;
 
+/// About how many stanzas are one piece at most, unless they are very short.
+const AT_ONCE: usize = 64;
+
 /// The queue of one connection. The session's budget bounds the stanzas in it; of what the stream itself says
 /// there is little as long as no more is read from a client that leaves it unread.
 #[derive(Debug, Default)]
@@ -54,6 +57,8 @@ impl Outgoing {
 
     /// Queues what comes next.
     pub(crate) fn push(&mut self, items: impl IntoIterator<Item = Item>) {
+        let items = items.into_iter();
+        self.queue.reserve(items.size_hint().0);
         for item in items {
             self.queued_bytes += item.size();
             self.queue.push_back(item);
@@ -72,6 +77,7 @@ impl Outgoing {
     /// Writes the next piece of the queue into `plaintext`.
     pub(crate) fn next_piece(&mut self, plaintext: &mut Vec<u8>) {
         plaintext.reserve(self.queued_bytes.min(PIECE));
+        self.in_transport.reserve(self.queue.len().min(AT_ONCE));
         while plaintext.len() < PIECE {
             let Some(item) = self.queue.pop_front() else {
                 break;

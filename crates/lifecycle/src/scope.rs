@@ -68,6 +68,8 @@ impl TaskScope {
         let slot = Slot::take(&self.running, self.limit).ok_or(ScopeClosed::Full)?;
         let cancelled = self.cancelled.clone();
         let scope = self.name;
+        // Everything that is around it moves it, and some keep room for it twice.
+        let future = Box::pin(future);
         let task = async move {
             let _slot = slot;
             if cancelled.run_until_cancelled(future).await.is_none() {

@@ -1,5 +1,6 @@
 //! The scenarios, one file each.
 
+mod away;
 mod chat;
 mod churn;
 mod idle;
@@ -24,6 +25,7 @@ pub(crate) async fn run(command: &Command) -> Result<Report, BenchError> {
             Scenario::Idle { warm_up_logins } => {
                 Box::pin(idle::run(&stage, command, warm_up_logins)).await
             }
+            Scenario::Away { waiting } => Box::pin(away::run(&stage, command, waiting)).await,
             Scenario::Chat { .. } => Box::pin(chat::run(&stage, command)).await,
             Scenario::Presence => Box::pin(presence::run(&stage, command)).await,
             Scenario::Churn => Box::pin(churn::run(&stage, command)).await,

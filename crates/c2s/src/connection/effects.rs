@@ -18,6 +18,14 @@ struct Batch {
 }
 
 impl Batch {
+    /// A stanza, of about so many.
+    fn stanza(&mut self, stanza: Stanza, expected: usize) {
+        if self.stanzas.is_empty() {
+            self.stanzas.reserve_exact(expected);
+        }
+        self.stanzas.push(stanza);
+    }
+
     fn aside(&mut self, what: Said) {
         let behind = self.stanzas.len();
         self.asides.push(Aside { behind, what });
@@ -28,9 +36,11 @@ impl Connection {
     /// Carries out effects in their order; what is for the session travels as one batch.
     pub(super) fn carry_out(&mut self, effects: Vec<Effect>, ctx: &mut Ctx) {
         let mut batch = Batch::default();
+        // As many as there are effects, mostly.
+        let stanzas = effects.len();
         for effect in effects {
             match effect {
-                Effect::Stanza(stanza) => batch.stanzas.push(stanza),
+                Effect::Stanza(stanza) => batch.stanza(stanza, stanzas),
                 Effect::Nonza(element) => batch.aside(Said::Nonza(element)),
                 Effect::Send(bytes) => self.outgoing.push_raw(bytes),
                 Effect::StanzaFault(fault) => batch.aside(self.refused(&fault)),

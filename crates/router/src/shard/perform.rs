@@ -198,8 +198,6 @@ impl HomeShard {
             Some(port) => {
                 if port.outgoing.is_empty() {
                     self.outbox.touched.push(session);
-                    // Mostly it is one.
-                    port.outgoing.reserve_exact(1);
                 }
                 port.outgoing.push(delivery);
             }
