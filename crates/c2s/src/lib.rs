@@ -43,8 +43,8 @@ use turnstile::Turnstile;
 
 pub use address_range::{AddressRange, AddressRangeError};
 pub use config::{DirectTlsListener, Limits, ProxyHeader, ProxyProtocol, StartTlsListener};
-pub use listener::ListenError;
 pub use metrics::{CloseReason, Listener, Metrics, Rejection};
+pub use rookery_lifecycle::ListenError;
 
 /// The application protocol of client streams over TLS (XEP-0368 §3).
 const ALPN: &str = "xmpp-client";

@@ -9,10 +9,10 @@ use std::time::Duration;
 use futures_util::FutureExt as _;
 use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
-use rookery_lifecycle::{DrainSignal, ScopeClosed, TaskScope};
+use rookery_lifecycle::{Accepting, DrainSignal, ListenError, TaskScope, accepted};
 use rookery_stanza::{StreamCondition, StreamError};
 use rookery_stream::{Effect, Input, Negotiation, Security, StartTls};
-use socket2::{Domain, Protocol, Socket, TcpKeepalive, Type};
+use rookery_telemetry::Label as _;
 use tokio::net::{TcpListener, TcpStream};
 
 use crate::admission::Place;
@@ -23,31 +23,12 @@ use crate::metrics::{Listener, Rejection};
 use crate::proxied::{self, Heard};
 use crate::turnstile::Turn;
 
-/// How many connections may wait to be accepted.
-const BACKLOG: i32 = 4096;
-/// How long to wait after accepting failed for want of file descriptors or memory.
-const PAUSE: Duration = Duration::from_millis(100);
+const ACCEPTING: Accepting = Accepting {
+    backlog: 4096,
+    keepalive: Duration::from_secs(120),
+};
 /// How many connections of proxies may be waited for to say whom they are from.
 const UNHEARD: usize = 4096;
-/// After how long the kernel asks a silent peer whether it is still there.
-const KEEPALIVE: Duration = Duration::from_secs(120);
-
-/// Why a listener could not be started.
-#[derive(Debug, thiserror::Error)]
-pub enum ListenError {
-    /// The address is not to be had.
-    #[error("cannot listen on {address}: {source}")]
-    Bind {
-        /// The address.
-        address: SocketAddr,
-        /// What the system says.
-        source: io::Error,
-    },
-    /// The tasks cannot be started.
-    #[error(transparent)]
-    Scope(#[from] ScopeClosed),
-}
-
 /// One address that clients come in by.
 struct Door {
     kind: Listener,
@@ -67,13 +48,7 @@ pub(crate) fn listen(
     drain: &DrainSignal,
 ) -> Result<Vec<SocketAddr>, ListenError> {
     let _runtime = scope.runtime().enter();
-    let bound = addresses.iter().map(|address| {
-        bind(*address).map_err(|source| ListenError::Bind {
-            address: *address,
-            source,
-        })
-    });
-    let listeners = bound.collect::<Result<Vec<_>, _>>()?;
+    let listeners = ACCEPTING.bind(addresses)?;
     let mut local = Vec::with_capacity(listeners.len());
     for listener in listeners {
         let address = listener.local_addr();
@@ -90,25 +65,6 @@ pub(crate) fn listen(
     Ok(local)
 }
 
-fn bind(address: SocketAddr) -> io::Result<TcpListener> {
-    let socket = Socket::new(
-        Domain::for_address(address),
-        Type::STREAM,
-        Some(Protocol::TCP),
-    )?;
-    socket.set_reuse_address(true)?;
-    socket.set_nonblocking(true)?;
-    // Accepted sockets inherit both: what is set once here is not set again for each of them.
-    socket.set_tcp_nodelay(true)?;
-    socket.set_tcp_keepalive(&TcpKeepalive::new().with_time(KEEPALIVE))?;
-    if address.is_ipv6() {
-        socket.set_only_v6(true)?;
-    }
-    socket.bind(&address.into())?;
-    socket.listen(BACKLOG)?;
-    TcpListener::from_std(socket.into())
-}
-
 // === impl Door ===
 
 impl Door {
@@ -116,8 +72,8 @@ impl Door {
     async fn keep(self, listener: TcpListener, mut drain: DrainSignal) {
         let mut unheard = FuturesUnordered::new();
         loop {
-            let accepted = tokio::select! {
-                accepted = listener.accept() => accepted,
+            let outcome = tokio::select! {
+                outcome = listener.accept() => outcome,
                 Some((heard, turn)) = unheard.next() => {
                     self.heard(heard, turn);
                     continue;
@@ -128,18 +84,16 @@ impl Door {
                 turn = self.edge.turnstile.enter() => turn,
                 () = drain.draining() => break,
             };
-            match accepted {
-                Ok((socket, peer)) if !self.proxies.trusts(peer) => self.admit(socket, peer, turn),
-                Ok((socket, proxy)) if unheard.len() < UNHEARD => {
+            match accepted(outcome, self.kind.value()).await {
+                Some((socket, peer)) if !self.proxies.trusts(peer) => {
+                    self.admit(socket, peer, turn);
+                }
+                Some((socket, proxy)) if unheard.len() < UNHEARD => {
                     let hearing = proxied::hear(socket, proxy, self.proxies.header);
                     unheard.push(hearing.map(|heard| (heard, turn)));
                 }
-                Ok(_) => self.reject(Rejection::ProxyHeader),
-                Err(error) if is_of_one_connection(&error) => {}
-                Err(error) => {
-                    tracing::error!(listener = ?self.kind, %error, "accepting connections failed");
-                    tokio::time::sleep(PAUSE).await;
-                }
+                Some(_) => self.reject(Rejection::ProxyHeader),
+                None => {}
             }
         }
         self.edge.metrics.up.of(self.kind).set(0);
@@ -223,15 +177,4 @@ impl Door {
         }
         Ok(())
     }
-}
-
-/// Errors that concern the connection that was being accepted, not the listener.
-fn is_of_one_connection(error: &io::Error) -> bool {
-    matches!(
-        error.kind(),
-        io::ErrorKind::ConnectionAborted
-            | io::ErrorKind::ConnectionReset
-            | io::ErrorKind::ConnectionRefused
-            | io::ErrorKind::Interrupted
-    )
 }

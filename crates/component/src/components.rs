@@ -39,7 +39,7 @@ struct Inner {
 }
 
 struct Component {
-    secret: Secret,
+    secret: Mutex<Secret>,
     link: Mutex<Link>,
 }
 
@@ -67,7 +67,7 @@ impl Components {
                 queue: Queue::new(room),
                 waker: None,
             });
-            let secret = credentials.secret;
+            let secret = Mutex::new(credentials.secret);
             (credentials.name, Component { secret, link })
         };
         let by_name: BTreeMap<_, _> = credentials.into_iter().map(component).collect();
@@ -80,6 +80,22 @@ impl Components {
                 connections: AtomicU64::new(0),
             }),
         }
+    }
+
+    /// From now on components prove to know these secrets; streams that are open stay. How many are other ones than
+    /// before. Who is not named keeps his, and a name that is not known is passed over.
+    pub fn change_secrets(&self, credentials: impl IntoIterator<Item = Credentials>) -> usize {
+        let changed = credentials
+            .into_iter()
+            .filter(|Credentials { name, secret }| {
+                let component = self.inner.by_name.get(name);
+                component.is_some_and(|component| {
+                    let mut known = component.secret.lock();
+                    let before = std::mem::replace(&mut *known, secret.clone());
+                    before != *secret
+                })
+            });
+        changed.count()
     }
 
     /// Their domains.
@@ -235,9 +251,9 @@ impl Domains for Components {
 }
 
 impl Directory for Components {
-    fn secret(&self, component: &str) -> Option<&Secret> {
+    fn secret(&self, component: &str) -> Option<Secret> {
         let component = self.inner.by_name.get(component)?;
-        Some(&component.secret)
+        Some(component.secret.lock().clone())
     }
 }
 

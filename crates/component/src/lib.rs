@@ -33,7 +33,7 @@ use rookery_lifecycle::{Clock, Drain, TaskScope};
 
 pub use components::{Components, Credentials};
 pub use config::{Component, ConfigError, Listener};
-pub use listener::ListenError;
+pub use rookery_lifecycle::ListenError;
 pub use secret::Secret;
 
 use edge::{Edge, Places};

@@ -264,6 +264,40 @@ fn ids_of_streams_differ_and_a_proof_is_good_for_one_of_them() {
 }
 
 #[test]
+fn another_secret_counts_from_the_next_connection_on() {
+    run(
+        |_| {},
+        |fixture| {
+            let mut before = fixture.connect();
+            let secret = |text: &str| Credentials {
+                name: NAME.to_owned(),
+                secret: Secret::new(text),
+            };
+            assert_eq!(fixture.components.change_secrets([secret(SECRET)]), 0);
+            assert_eq!(
+                fixture
+                    .components
+                    .change_secrets([secret("battery staple")]),
+                1
+            );
+            fixture.deliver(1).unwrap();
+            before.until("/>");
+            let (mut old, id) = fixture.greet();
+            old.send(&handshake(&id, SECRET));
+            assert!(old.rest().contains("<not-authorized"));
+            let (mut new, id) = fixture.greet();
+            new.send(&handshake(&id, "battery staple"));
+            new.until("<handshake/>");
+            let other = Credentials {
+                name: "nobody.example.com".to_owned(),
+                secret: Secret::new("battery staple"),
+            };
+            assert_eq!(fixture.components.change_secrets([other]), 0);
+        },
+    );
+}
+
+#[test]
 fn a_newer_connection_takes_the_place_of_the_older_and_misses_nothing() {
     run(
         |_| {},

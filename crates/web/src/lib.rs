@@ -15,5 +15,6 @@ mod series;
 
 pub use health::{Gate, Health, Phase, State};
 pub use heartbeats::Heartbeats;
-pub use ops::{ListenError, Ops, OpsListener, listen};
+pub use ops::{Ops, OpsListener, listen};
+pub use rookery_lifecycle::ListenError;
 pub use series::SERIES;

@@ -1,13 +1,12 @@
 //! `[listener.ops]`: the listener for operators and their tools.
 
-use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
 use std::time::Duration;
 
 use actix_web::dev::ServerHandle;
 use actix_web::http::header;
 use actix_web::{App, HttpRequest, HttpResponse, HttpServer, Route, guard, web};
-use rookery_lifecycle::{Clock, ScopeClosed, TaskScope};
+use rookery_lifecycle::{Clock, ListenError, TaskScope};
 use rookery_telemetry::Registry;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -28,22 +27,6 @@ const STOP_SECONDS: u64 = 2;
 pub struct OpsListener {
     /// Addresses to listen on. An empty list turns the listener off.
     pub address: Vec<SocketAddr>,
-}
-
-/// Why the listener could not be started.
-#[derive(Debug, thiserror::Error)]
-pub enum ListenError {
-    /// The address is not to be had.
-    #[error("cannot listen on {address}: {source}")]
-    Bind {
-        /// The address.
-        address: SocketAddr,
-        /// What the system says.
-        source: io::Error,
-    },
-    /// The task cannot be started.
-    #[error(transparent)]
-    Scope(#[from] ScopeClosed),
 }
 
 /// The running listener.

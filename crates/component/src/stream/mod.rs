@@ -23,7 +23,7 @@ const END: &[u8] = b"</stream:stream>";
 /// Which components there are.
 pub(crate) trait Directory: Send + Sync + std::fmt::Debug {
     /// The secret of the component of this prepared name.
-    fn secret(&self, component: &str) -> Option<&Secret>;
+    fn secret(&self, component: &str) -> Option<Secret>;
 }
 
 /// What a stream wants done. Effects are carried out in their order.
@@ -248,7 +248,7 @@ impl Stream {
             Err(refused) => return self.fail(stream_error(refused), now, effects),
         };
         let secret = self.directory.secret(&greeting.component);
-        let is_proof = |secret: &Secret| secret.is_proved_by(element.text().trim(), &self.id);
+        let is_proof = |secret: Secret| secret.is_proved_by(element.text().trim(), &self.id);
         if element.is("error", ns::STREAM) {
             return self.peer_failed(&element, now, effects);
         }

@@ -2,6 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use proptest::prelude::*;
+
 use super::*;
 
 const HEADER: &str = "<stream:stream xmlns='jabber:component:accept' \
@@ -13,8 +15,8 @@ const ID: &str = "3BF96D32";
 struct Plays(Secret);
 
 impl Directory for Plays {
-    fn secret(&self, component: &str) -> Option<&Secret> {
-        (component == PLAYS).then_some(&self.0)
+    fn secret(&self, component: &str) -> Option<Secret> {
+        (component == PLAYS).then(|| self.0.clone())
     }
 }
 
@@ -337,4 +339,67 @@ fn xml_that_is_refused_has_its_condition_by_rfc6120_s11() {
         answered.condition(),
         Some(StreamCondition::InvalidNamespace)
     );
+}
+
+/// Pieces that streams of components are made of, and of which they are not.
+fn pieces() -> impl Strategy<Value = Vec<u8>> {
+    let texts = [
+        "<message from='a@plays.shakespeare.lit' to='b@example.com'><body>x</body></message>",
+        "<message from='plays.shakespeare.lit' to='@' id='1'><body/></message>",
+        "<iq xmlns='jabber:component:accept' from='plays.shakespeare.lit' to='x.y' type='get'/>",
+        "<c:presence xmlns:c='jabber:component:accept' from='plays.shakespeare.lit' to='x.y'/>",
+        "<message from='localhost' to='b@example.com'/>",
+        "<handshake/>",
+        "<x><y/></x>",
+        "<stream:error/>",
+        "</stream:stream>",
+        "<!-- -->",
+        "<message from='plays.shakespeare.lit' to='b@example.com'>",
+        "</message>",
+        " ",
+        HEADER,
+    ];
+    let piece = prop_oneof![
+        8 => proptest::sample::select(texts.to_vec()).prop_map(|text| text.as_bytes().to_vec()),
+        1 => proptest::collection::vec(any::<u8>(), 0..8),
+    ];
+    proptest::collection::vec(piece, 0..12).prop_map(|pieces| pieces.concat())
+}
+
+/// What becomes of bytes that come in parts of at most this size.
+fn heard(mut peer: Peer, bytes: &[u8], part: usize) -> (Vec<String>, String, bool, bool) {
+    let mut effects = Vec::new();
+    for part in bytes.chunks(part.max(1)) {
+        peer.stream.receive(part, peer.now, &mut effects);
+        while peer.stream.has_more() {
+            peer.stream.receive(&[], peer.now, &mut effects);
+        }
+    }
+    let all = answered(effects);
+    let stanzas = all.stanzas.iter().map(written).collect();
+    (stanzas, all.sent, all.opened.is_some(), all.disconnects)
+}
+
+proptest! {
+    #[test]
+    fn what_a_component_says_means_the_same_however_it_is_cut(bytes in pieces(), part in 1_usize..40) {
+        let whole = heard(Peer::open(), &bytes, bytes.len());
+        prop_assert_eq!(&whole, &heard(Peer::open(), &bytes, part));
+        for stanza in &whole.0 {
+            let read = Stanza::parse_again(stanza.clone().into()).unwrap();
+            let from = read.from.unwrap();
+            prop_assert_eq!(from.domain(), PLAYS);
+            prop_assert!(read.to.is_some());
+        }
+    }
+
+    #[test]
+    fn nobody_becomes_a_component_without_the_proof(bytes in pieces(), part in 1_usize..40) {
+        let mut peer = Peer::new();
+        peer.send(HEADER);
+        for peer in [Peer::new(), peer] {
+            let (stanzas, _, opened, _) = heard(peer, &bytes, part);
+            prop_assert!(stanzas.is_empty() && !opened);
+        }
+    }
 }

@@ -24,6 +24,8 @@ pub struct Loaded {
     pub config: Config,
     /// The file that was read, if any.
     pub file: Option<PathBuf>,
+    /// Where it came from, to read it again.
+    pub sources: Sources,
 }
 
 /// The configuration while it is put together.
@@ -55,7 +57,12 @@ pub fn load(sources: &Sources) -> Result<Loaded, Problems> {
         }
         None => parse("", "", &sources.variables)?,
     };
-    Ok(Loaded { config, file })
+    let sources = sources.clone();
+    Ok(Loaded {
+        config,
+        file,
+        sources,
+    })
 }
 
 /// Reads the text of a file of this name, lays the environment over it, and checks the whole.

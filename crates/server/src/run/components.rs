@@ -6,12 +6,30 @@ use rookery_telemetry::Registry;
 use zeroize::Zeroizing;
 
 use super::error::StartError;
-use crate::config::{Component, Config, SHORTEST_SECRET};
+use crate::config::{self, Component, Config, Problems, SHORTEST_SECRET, Sources};
 
 /// All components, none of them connected.
 pub(super) fn load(config: &Config, registry: &Registry) -> Result<Components, StartError> {
     let limits = &config.listener.component;
     Ok(Components::new(credentials(config)?, limits, registry))
+}
+
+/// Why secrets were not read again.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum ReloadError {
+    /// The configuration is wrong.
+    #[error("{0}")]
+    Config(Problems),
+    /// A file cannot be used.
+    #[error(transparent)]
+    Secret(#[from] StartError),
+}
+
+/// Reads the configuration again, and takes the secrets in it into use: how many are other ones now. A component that
+/// is new in it, or is there no more, needs a restart.
+pub(super) fn reload(components: &Components, sources: &Sources) -> Result<usize, ReloadError> {
+    let config = config::load(sources).map_err(ReloadError::Config)?.config;
+    Ok(components.change_secrets(credentials(&config)?))
 }
 
 /// Reads the secrets, to see whether they can be read.

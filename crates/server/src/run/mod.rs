@@ -76,7 +76,7 @@ async fn live(loaded: Loaded, control: Handle) -> Result<(), StartError> {
         development::welcome(&node).await?;
     }
     while let Signal::Reload = signals.next().await {
-        node.reload().await;
+        node.reload(&loaded.sources).await;
     }
     end(&mut node, &mut signals).await
 }

@@ -25,7 +25,7 @@ use super::kept_messages;
 use super::stopwatch::Stopwatch;
 use super::threads::Arbiters;
 use crate::build;
-use crate::config::Config;
+use crate::config::{Config, Sources};
 
 /// How often is looked whether the clients have left.
 const LOOK: Duration = Duration::from_millis(10);
@@ -46,6 +46,7 @@ pub(super) struct Node {
     operations: Operations,
     listening: Listening,
     component: rookery_component::Listening,
+    components: rookery_component::Components,
     ops: Option<Ops>,
 }
 
@@ -91,7 +92,7 @@ impl Node {
         let operations = accounts.operations(&authenticator, Some(sessions));
         let listening =
             ground.clients(&arbiters, authenticator, &certificates, features, &router)?;
-        let component = ground.components(&arbiters, components, &router)?;
+        let component = ground.components(&arbiters, components.clone(), &router)?;
         ground.administrators(operations.clone())?;
         let ops = Some(ground.operators()?);
         watch.lap(Phase::Listeners);
@@ -107,6 +108,7 @@ impl Node {
             operations,
             listening,
             component,
+            components,
             ops,
         };
         let Listening {
@@ -139,20 +141,29 @@ impl Node {
         self.ops.as_ref().map(Ops::addresses).unwrap_or_default()
     }
 
-    /// Takes changed certificates into use at once, instead of within seconds.
-    pub(super) async fn reload(&self) {
+    /// Takes changed certificates into use at once, instead of within seconds, and changed secrets of components.
+    pub(super) async fn reload(&self, sources: &Sources) {
         let certificates = self.certificates.clone();
-        let reload = self
-            .ground
-            .control
-            .spawn_blocking(move || certificates.reload());
-        match reload.await {
-            Ok(report) => tracing::info!(
-                changed = report.changed.len(),
-                refused = report.refused.len(),
-                "certificates reloaded; every other setting needs a restart"
+        let (components, sources) = (self.components.clone(), sources.clone());
+        let reload = self.ground.control.spawn_blocking(move || {
+            let report = certificates.reload();
+            (report, components::reload(&components, &sources))
+        });
+        let (report, secrets) = match reload.await {
+            Ok(done) => done,
+            Err(error) => return tracing::error!(%error, "nothing could be reloaded"),
+        };
+        tracing::info!(
+            changed = report.changed.len(),
+            refused = report.refused.len(),
+            "certificates reloaded"
+        );
+        match secrets {
+            Ok(changed) => tracing::info!(
+                changed,
+                "secrets of components reloaded; every other setting needs a restart"
             ),
-            Err(error) => tracing::error!(%error, "certificates could not be reloaded"),
+            Err(error) => tracing::error!(%error, "secrets of components stay as they were"),
         }
     }
 
