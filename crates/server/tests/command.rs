@@ -6,6 +6,9 @@ use std::io::Write as _;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
+use rookery_stanza::BareJid;
+use rookery_storage::message_log::MessageLog;
+use rookery_storage_embedded::{EmbeddedLog, LogConfig};
 use tempfile::TempDir;
 
 /// A working directory, with a configuration whose store is cheap to fill.
@@ -295,4 +298,50 @@ fn a_data_directory_that_cannot_be_used_is_named() {
     let place = Place::new("data_dir = \"rookery.toml/data\"\n");
     let err = place.run(&["user", "list"]).failed(1);
     assert!(err.contains("data_dir: rookery.toml/data"), "{err}");
+}
+
+#[test]
+fn a_damaged_message_log_is_found_and_repaired() {
+    let place = Place::with_cheap_passwords();
+    let new = place.run(&["log", "check"]).done();
+    assert_eq!(new, "0 records in 0 files can be read\n");
+    // That the log of an account is erased is a record of the log.
+    let romeo = "romeo@localhost";
+    erase(&place.path().join("rookery-data/messages"), romeo);
+    place.run(&["log", "check"]).done();
+
+    let file = place
+        .path()
+        .join("rookery-data/messages/messages-0000000001.log");
+    let mut bytes = std::fs::read(&file).unwrap();
+    let name = bytes
+        .windows(romeo.len())
+        .position(|some| some == romeo.as_bytes());
+    bytes[name.unwrap()] = b'x';
+    std::fs::write(&file, bytes).unwrap();
+
+    let err = place.run(&["log", "check"]).failed(3);
+    assert!(err.contains("rookery log repair"), "{err}");
+    let out = place.run(&["log", "repair"]).done();
+    assert!(
+        out.contains("messages-0000000001.log") && out.contains("from byte 16 on cannot be read"),
+        "{out}"
+    );
+    assert!(file.with_extension("log.damaged").exists());
+    place.run(&["log", "check"]).done();
+    place
+        .run(&["user", "add", romeo, "--password", "secret"])
+        .done();
+}
+
+fn erase(folder: &Path, account: &str) {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .build()
+        .unwrap();
+    runtime.block_on(async {
+        let registry = rookery_telemetry::Registry::new();
+        let log = EmbeddedLog::open(folder, &LogConfig::default(), &registry).unwrap();
+        log.erase(&BareJid::parse(account).unwrap()).await.unwrap();
+        log.close().await;
+    });
 }
