@@ -7,11 +7,12 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use rookery_lifecycle::Clock;
 use rookery_stanza::{BareJid, Condition, Jid, StreamCondition};
 use rookery_stream::{
-    Config, Effect, Grants, Inline, Input, Mechanisms, Negotiation, SaslCondition, SaslReply,
-    SaslRequest, Security, Service, Stage, StartTls, TlsFacts,
+    Config, Effect, Grants, Inline, Input, Mechanisms, Negotiation, Offer, SaslCondition,
+    SaslReply, SaslRequest, Security, Service, Stage, StartTls, TlsFacts, write_features,
 };
 use rookery_xml::{Element, Limits, Scanner};
 
@@ -90,28 +91,26 @@ impl Service for Host {
         host == HOST
     }
 
-    fn mechanisms(&self, _host: &str, tls: Option<&TlsFacts>) -> Mechanisms {
-        Mechanisms {
+    fn offer(&self, _host: &str, tls: Option<&TlsFacts>) -> Arc<Offer> {
+        let mechanisms = Mechanisms {
             names: vec!["SCRAM-SHA-1".into(), "PLAIN".into()],
             channel_bindings: tls
                 .map(|tls| tls.channel_bindings.clone())
                 .unwrap_or_default(),
             ..Mechanisms::default()
-        }
-    }
-
-    fn inline(&self, _host: &str) -> Inline {
-        Inline {
+        };
+        let inline = Inline {
             resume: true,
             ..Inline::default()
-        }
+        };
+        Arc::new(Offer::new(mechanisms, &inline, tls.is_some()))
     }
 
-    fn features(&self, _host: &str, stage: Stage, _tls: Option<&TlsFacts>) -> Vec<Element> {
+    fn features(&self, _host: &str, stage: Stage, _tls: Option<&TlsFacts>) -> Bytes {
         match stage {
-            Stage::Authentication => Vec::new(),
+            Stage::Authentication => Bytes::new(),
             Stage::Binding | Stage::Bound => {
-                vec![Element::new("ver", "urn:xmpp:features:rosterver")]
+                write_features(&[Element::new("ver", "urn:xmpp:features:rosterver")])
             }
         }
     }

@@ -3,13 +3,13 @@
 use std::hint::black_box;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use rookery_lifecycle::Clock;
 use rookery_stanza::{BareJid, Jid};
 use rookery_stream::{
-    Config, Effect, Grants, Inline, Input, Mechanisms, Negotiation, SaslReply, Security, Service,
+    Config, Effect, Grants, Inline, Input, Mechanisms, Negotiation, Offer, SaslReply, Security, Service,
     Stage, StartTls, TlsFacts,
 };
-use rookery_xml::Element;
 
 const HELLO: &str = "<stream:stream to='example.com' version='1.0' xml:lang='en' \
     xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams'>";
@@ -26,23 +26,20 @@ impl Service for Server {
         true
     }
 
-    fn mechanisms(&self, _host: &str, _tls: Option<&TlsFacts>) -> Mechanisms {
-        Mechanisms {
+    fn offer(&self, _host: &str, _tls: Option<&TlsFacts>) -> Arc<Offer> {
+        let mechanisms = Mechanisms {
             names: vec!["EXTERNAL".into()],
             ..Mechanisms::default()
-        }
+        };
+        Arc::new(Offer::new(mechanisms, &Inline::default(), false))
     }
 
-    fn features(&self, _host: &str, _stage: Stage, _tls: Option<&TlsFacts>) -> Vec<Element> {
-        vec![]
+    fn features(&self, _host: &str, _stage: Stage, _tls: Option<&TlsFacts>) -> Bytes {
+        Bytes::new()
     }
 
     fn answers_before_login(&self, _: &str, _: &str, _: Option<&TlsFacts>) -> bool {
         false
-    }
-
-    fn inline(&self, _host: &str) -> Inline {
-        Inline::default()
     }
 
     fn stream_id(&self) -> String {

@@ -107,12 +107,10 @@ impl Admission {
         if let Some(opened) = &shared.opened
             && !opened.lock().admit(address, now)
         {
-            return Err(Rejection::Rate);
+            return Err(Rejection::AddressRate);
         }
         let network = Network::of(address);
-        if !shared.enter(network) {
-            return Err(Rejection::Rate);
-        }
+        shared.enter(network)?;
         place.network = Some(network);
         Ok(place)
     }
@@ -122,18 +120,25 @@ impl Admission {
 
 impl Shared {
     /// Counts a connection with its network, if that has not as many as it may have.
-    fn enter(&self, network: Network) -> bool {
+    fn enter(&self, network: Network) -> Result<(), Rejection> {
         let mut networks = self.networks.lock();
         let count = networks.entry(network).or_default();
-        let fits = count.all < self.limits.connections_per_address
-            && count.unauthenticated < self.limits.unauthenticated_per_address;
-        if fits {
-            count.all += 1;
-            count.unauthenticated += 1;
-        } else if count.all == 0 {
-            networks.remove(&network);
+        let full = if count.all >= self.limits.connections_per_address {
+            Some(Rejection::AddressConnections)
+        } else if count.unauthenticated >= self.limits.unauthenticated_per_address {
+            Some(Rejection::AddressUnauthenticated)
+        } else {
+            None
+        };
+        if let Some(full) = full {
+            if count.all == 0 {
+                networks.remove(&network);
+            }
+            return Err(full);
         }
-        fits
+        count.all += 1;
+        count.unauthenticated += 1;
+        Ok(())
     }
 }
 
@@ -195,7 +200,7 @@ mod tests {
         let admission = admission(|limits| limits.unauthenticated_per_address = 1);
         let mut first = admit(&admission, "2001:db8::1").unwrap();
         let second = admit(&admission, "2001:db8::2");
-        assert_eq!(second.unwrap_err(), Rejection::Rate);
+        assert_eq!(second.unwrap_err(), Rejection::AddressUnauthenticated);
         admit(&admission, "2001:db8:0:1::2").unwrap();
         first.authenticated();
         admit(&admission, "2001:db8::2").unwrap();
@@ -207,7 +212,7 @@ mod tests {
         let mut places = [(); 2].map(|()| admit(&admission, "192.0.2.1").unwrap());
         places.iter_mut().for_each(Place::authenticated);
         let third = admit(&admission, "192.0.2.1");
-        assert_eq!(third.unwrap_err(), Rejection::Rate);
+        assert_eq!(third.unwrap_err(), Rejection::AddressConnections);
         admit(&admission, "192.0.2.2").unwrap();
         drop(places);
         admit(&admission, "192.0.2.1").unwrap();
@@ -219,7 +224,8 @@ mod tests {
         for _ in 0..3 {
             drop(admit(&admission, "192.0.2.1").unwrap());
         }
-        assert_eq!(admit(&admission, "192.0.2.1").unwrap_err(), Rejection::Rate);
+        let fourth = admit(&admission, "192.0.2.1");
+        assert_eq!(fourth.unwrap_err(), Rejection::AddressRate);
         let later = Instant::now() + MINUTE;
         admission
             .admit("192.0.2.1".parse().unwrap(), turn(), later)

@@ -48,8 +48,12 @@ label! {
     pub enum Rejection("reason") {
         /// There are as many connections as there may be.
         MaxConnections = "max_connections",
-        /// One address has too many connections, or opens too many.
-        Rate = "rate",
+        /// One address has too many connections.
+        AddressConnections = "address_connections",
+        /// One address has too many connections that are not authenticated.
+        AddressUnauthenticated = "address_unauthenticated",
+        /// One address opens too many connections in a minute.
+        AddressRate = "address_rate",
         /// The node is short of memory.
         Memory = "memory",
         /// A trusted proxy did not say whom it speaks for.

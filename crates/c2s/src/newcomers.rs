@@ -18,8 +18,8 @@ use tokio::task::yield_now;
 
 /// What newcomers may do in one pass over an arbiter's connections, in small reads: less than half a millisecond.
 const ALLOWANCE: u32 = 16;
-/// A handshake's read in small ones.
-const HANDSHAKE: u32 = 8;
+/// An exchange of keys in small reads.
+const KEY_EXCHANGE: u32 = 8;
 
 /// The newcomers of all arbiters.
 #[derive(Debug)]
@@ -33,8 +33,8 @@ pub(crate) struct Newcomers {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Step {
     /// Keys are exchanged and signed.
-    Handshake,
-    /// A few elements are read and answered.
+    KeyExchange,
+    /// A few elements are read and answered, or a handshake is finished.
     Small,
 }
 
@@ -101,7 +101,7 @@ impl Drop for Newcomers {
 impl Step {
     fn cost(self) -> u32 {
         match self {
-            Self::Handshake => HANDSHAKE,
+            Self::KeyExchange => KEY_EXCHANGE,
             Self::Small => 1,
         }
     }
@@ -218,7 +218,7 @@ mod tests {
 
     #[tokio::test]
     async fn after_two_handshakes_every_session_that_is_ready_runs() {
-        let history = history(vec![vec![Step::Handshake; 3]; 4]).await;
+        let history = history(vec![vec![Step::KeyExchange; 3]; 4]).await;
         let handshakes = history.matches(char::is_alphabetic).count();
         assert_eq!(handshakes, 12, "{history}");
         let turns = history.split('.');
@@ -228,7 +228,7 @@ mod tests {
 
     #[tokio::test]
     async fn newcomers_have_their_turns_in_the_order_in_which_they_came() {
-        let history = history(vec![vec![Step::Handshake; 2]; 3]).await;
+        let history = history(vec![vec![Step::KeyExchange; 2]; 3]).await;
         let order = history.replace('.', "");
         // The first one had its second turn before the others asked.
         assert_eq!(order, "aabcbc", "{history}");
@@ -246,8 +246,8 @@ mod tests {
     #[tokio::test]
     async fn who_goes_while_it_waits_takes_nothing_along() {
         let share = Arc::new(Share::new());
-        assert!(share.admits(Step::Handshake) && share.admits(Step::Handshake));
-        let mut gone = Box::pin(Arc::clone(&share).turn(Step::Handshake));
+        assert!(share.admits(Step::KeyExchange) && share.admits(Step::KeyExchange));
+        let mut gone = Box::pin(Arc::clone(&share).turn(Step::KeyExchange));
         let waits = Box::pin(Arc::clone(&share).turn(Step::Small));
         assert!(futures_util::poll!(&mut gone).is_pending());
         drop(gone);

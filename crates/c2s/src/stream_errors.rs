@@ -71,13 +71,14 @@ impl StreamErrors {
     pub(crate) fn count(&self, ending: &Ending) {
         let (direction, error) = match ending {
             Ending::Error(error) => (Direction::Out, error),
+            Ending::Exceeded(limit, error) => {
+                self.shared.exceeded(counted(*limit));
+                (Direction::Out, error)
+            }
             Ending::PeerError(error) => (Direction::In, error),
             _ => return,
         };
         self.errors.of(direction, Condition::of(error)).increment();
-        if let (Direction::Out, Some(limit)) = (direction, rookery_stream::Limit::of(error)) {
-            self.shared.exceeded(counted(limit));
-        }
     }
 }
 

@@ -79,6 +79,11 @@ impl Transport {
         self.tls.as_ref().is_some_and(|tls| tls.is_handshaking())
     }
 
+    pub(crate) fn awaits_key_exchange(&self) -> bool {
+        let tls = self.tls.as_ref();
+        tls.is_some_and(|tls| tls.awaits_key_exchange())
+    }
+
     pub(crate) fn tls(&self) -> Option<&TlsSession> {
         self.tls.as_deref()
     }

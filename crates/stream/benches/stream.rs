@@ -8,10 +8,10 @@ use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_m
 use rookery_lifecycle::Clock;
 use rookery_stanza::{BareJid, Jid, Stanza};
 use rookery_stream::{
-    Config, Effect, Frame, Framing, Grants, Inline, Input, Mechanisms, Negotiation, SaslReply,
-    Security, Service, Stage, StartTls, TlsFacts,
+    Config, Effect, Frame, Framing, Grants, Inline, Input, Mechanisms, Negotiation, Offer,
+    SaslReply, Security, Service, Stage, StartTls, TlsFacts,
 };
-use rookery_xml::{Element, StreamNamespaces};
+use rookery_xml::StreamNamespaces;
 
 const HELLO: &str = "<stream:stream to='im.example.com' version='1.0' xml:lang='en' \
     xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams'>";
@@ -34,23 +34,20 @@ impl Service for Server {
         true
     }
 
-    fn mechanisms(&self, _host: &str, _tls: Option<&TlsFacts>) -> Mechanisms {
-        Mechanisms {
+    fn offer(&self, _host: &str, _tls: Option<&TlsFacts>) -> Arc<Offer> {
+        let mechanisms = Mechanisms {
             names: vec!["EXTERNAL".into()],
             ..Mechanisms::default()
-        }
+        };
+        Arc::new(Offer::new(mechanisms, &Inline::default(), false))
     }
 
     fn answers_before_login(&self, _: &str, _: &str, _: Option<&TlsFacts>) -> bool {
         false
     }
 
-    fn features(&self, _host: &str, _stage: Stage, _tls: Option<&TlsFacts>) -> Vec<Element> {
-        vec![]
-    }
-
-    fn inline(&self, _host: &str) -> Inline {
-        Inline::default()
+    fn features(&self, _host: &str, _stage: Stage, _tls: Option<&TlsFacts>) -> Bytes {
+        Bytes::new()
     }
 
     fn stream_id(&self) -> String {

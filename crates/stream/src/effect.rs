@@ -6,6 +6,8 @@ use bytes::Bytes;
 use rookery_stanza::{BareJid, ClientId, Stanza, StanzaFault, StreamError};
 use rookery_xml::Element;
 
+use crate::limit::Limit;
+
 /// One thing to do. Effects are carried out in their order.
 #[derive(Debug)]
 pub enum Effect {
@@ -137,6 +139,8 @@ pub enum Ending {
     PeerError(StreamError),
     /// A stream error is sent to the peer.
     Error(StreamError),
+    /// A stream error is sent to the peer, since it has exceeded this limit.
+    Exceeded(Limit, StreamError),
     /// [`Input::Close`](crate::Input::Close) asked for it.
     Requested,
     /// STARTTLS was refused (RFC 6120 §5.4.2.2).

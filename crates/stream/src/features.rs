@@ -9,13 +9,17 @@ use rookery_xml::Element;
 use crate::config::Config;
 use crate::service::{Inline, Mechanisms};
 
-/// The features element around these, on a stream whose header bound the prefix `stream`.
-pub(crate) fn write(features: &[Element]) -> Bytes {
-    let mut out = b"<stream:features>".to_vec();
+/// What features begin with, on a stream whose header bound the prefix `stream`.
+pub(crate) const START: &[u8] = b"<stream:features>";
+/// What they end with.
+pub(crate) const END: &[u8] = b"</stream:features>";
+
+/// Features as they stand between the tags of `<stream:features/>` on the streams of clients.
+pub fn write_features(features: &[Element]) -> Bytes {
+    let mut out = Vec::new();
     for feature in features {
         feature.write(ns::CLIENT, &mut out);
     }
-    out.extend_from_slice(b"</stream:features>");
     out.into()
 }
 

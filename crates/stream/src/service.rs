@@ -2,8 +2,11 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::sync::Arc;
 
-use rookery_xml::Element;
+use bytes::Bytes;
+
+use crate::offer::Offer;
 
 /// The server, as its streams see it: which hosts there are, what they offer, and randomness.
 ///
@@ -16,17 +19,14 @@ pub trait Service: Send + Sync + fmt::Debug {
     fn serves(&self, host: &str) -> bool;
 
     /// How a client may authenticate at `host`. `tls` is absent where the stream is not protected.
-    fn mechanisms(&self, host: &str, tls: Option<&TlsFacts>) -> Mechanisms;
+    fn offer(&self, host: &str, tls: Option<&TlsFacts>) -> Arc<Offer>;
 
-    /// Further stream features (RFC 6120 §4.3.2). `tls` is absent where the stream is not protected.
-    fn features(&self, host: &str, stage: Stage, tls: Option<&TlsFacts>) -> Vec<Element>;
+    /// Further stream features (RFC 6120 §4.3.2), as [`write_features`](crate::write_features) writes them. `tls` is absent where
+    /// the stream is not protected.
+    fn features(&self, host: &str, stage: Stage, tls: Option<&TlsFacts>) -> Bytes;
 
     /// Whether `host` answers IQ requests of this namespace before authentication (XEP-0077).
     fn answers_before_login(&self, host: &str, namespace: &str, tls: Option<&TlsFacts>) -> bool;
-
-    /// What a client can have in one step with its authentication at `host` (XEP-0388 §"SASL mechanism
-    /// negotiation").
-    fn inline(&self, host: &str) -> Inline;
 
     /// A stream id that cannot be guessed and was never given out before (RFC 6120 §4.7.3).
     fn stream_id(&self) -> String;
@@ -55,7 +55,7 @@ pub struct TlsFacts {
     pub client_addresses: Vec<String>,
 }
 
-/// An offer of SASL mechanisms.
+/// SASL mechanisms that are offered, and what goes with them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Mechanisms {
     /// Their names, the most preferred one first (RFC 6120 §6.3.3, §6.3.4).
@@ -68,7 +68,8 @@ pub struct Mechanisms {
     pub upgrades: Vec<&'static str>,
 }
 
-/// What a client can have in one step with its authentication, beside its resource.
+/// What a client can have in one step with its authentication, beside its resource (XEP-0388 §"SASL mechanism
+/// negotiation").
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Inline {
     /// The features of its session (XEP-0386 §"Discovering support"), by their namespaces.

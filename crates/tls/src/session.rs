@@ -125,6 +125,15 @@ impl TlsSession {
         self.connection.is_handshaking()
     }
 
+    /// Whether the next thing to arrive makes keys be exchanged and signed for, which is most of what a handshake
+    /// costs: of TLS 1.3 that is the `ClientHello` alone, unless another one was asked for (RFC 8446 §4.1.4).
+    pub fn awaits_key_exchange(&self) -> bool {
+        use HandshakeKind::{Full, Resumed};
+        let is_through = self.version() == "1.3"
+            && matches!(self.connection.handshake_kind(), Some(Full | Resumed));
+        self.is_handshaking() && !is_through
+    }
+
     /// Queues `close_notify`: nothing is sent after it (RFC 8446 §6.1).
     pub fn close(&mut self) {
         self.connection.send_close_notify();

@@ -130,7 +130,7 @@ fn reason(ending: &Ending) -> CloseReason {
         Ending::Error(error) if error.condition == StreamCondition::ConnectionTimeout => {
             CloseReason::Timeout
         }
-        Ending::Error(_) => CloseReason::StreamError,
+        Ending::Error(_) | Ending::Exceeded(..) => CloseReason::StreamError,
         Ending::Requested => CloseReason::Shutdown,
         Ending::StartTlsRefused | Ending::NoTls => CloseReason::Tls,
     }

@@ -213,8 +213,8 @@ impl Connection {
         };
         if newcomer.turn.is_none() {
             ready!(self.transport.poll_readable(cx));
-            let step = if self.transport.is_handshaking() {
-                Step::Handshake
+            let step = if self.transport.awaits_key_exchange() {
+                Step::KeyExchange
             } else {
                 Step::Small
             };

@@ -8,7 +8,8 @@ use rookery_xml::Element;
 use super::{Negotiation, State};
 use crate::effect::{Effect, SaslRequest};
 use crate::input::SaslReply;
-use crate::limit;
+use crate::limit::Limit;
+use crate::refusal::Refusal;
 use crate::sasl::{self, Initial, Request, SaslCondition};
 use crate::sasl2;
 
@@ -47,9 +48,13 @@ impl Negotiation {
     ) {
         self.authentications = self.authentications.saturating_add(1);
         if u32::from(self.authentications) > 1 + self.config.sasl_retries {
-            return self.fail_by_policy(limit::TOO_MANY_AUTHENTICATIONS, now, effects);
+            return self.fail(
+                Refusal::exceeded(Limit::SaslRetries, "too many authentications"),
+                now,
+                effects,
+            );
         }
-        if !self.offered.iter().any(|offered| *offered == mechanism) {
+        if !self.is_offered(&mechanism) {
             // §6.5.4 where TLS may make it available, else §6.5.7.
             let condition = match self.tls {
                 None if !mechanism.is_empty() => SaslCondition::EncryptionRequired,
@@ -68,6 +73,12 @@ impl Negotiation {
             }
             Err(condition) => self.reject(condition, effects),
         }
+    }
+
+    /// Whether this mechanism was offered on this stream (§6.3.3).
+    pub(super) fn is_offered(&self, mechanism: &str) -> bool {
+        let offered = self.offered.as_ref();
+        offered.is_some_and(|offered| offered.has(mechanism))
     }
 
     /// The authenticator has decided.

@@ -6,17 +6,23 @@ use bytes::Bytes;
 use rookery_stanza::{
     BareJid, Condition, IqType, Jid, Kind, ParseError, Stanza, StanzaError, StreamCondition, ns,
 };
-use rookery_xml::{Element, XmlError};
+use rookery_xml::Element;
 
-use super::{Negotiation, State, parse_error};
+use super::{Negotiation, State};
 use crate::effect::{BindWish, Effect};
-use crate::limit;
-use crate::refusal::stream_error;
+use crate::limit::Limit;
+use crate::refusal::Refusal;
 
 impl Negotiation {
     /// A stanza from a client that is not bound: a request to bind, one that needs no account, or a
-    /// violation of §4.3.5 and §7.1.
-    pub(super) fn early(&mut self, bytes: Bytes, now: Instant, effects: &mut Vec<Effect>) {
+    /// violation of §4.3.5 and §7.1. `element` is what was read of these bytes.
+    pub(super) fn early(
+        &mut self,
+        bytes: Bytes,
+        element: &Element,
+        now: Instant,
+        effects: &mut Vec<Effect>,
+    ) {
         let Some(stream) = &self.stream else {
             return self.fail(StreamCondition::NotAuthorized.into(), now, effects);
         };
@@ -25,15 +31,15 @@ impl Negotiation {
             Err(ParseError::Stanza(_)) => {
                 return self.fail(StreamCondition::NotAuthorized.into(), now, effects);
             }
-            Err(refused) => return self.fail(parse_error(refused), now, effects),
+            Err(refused) => return self.fail(refused.into(), now, effects),
         };
         let Some(account) = &self.account else {
             return self.before_login(stanza, now, effects);
         };
         let to_server = is_for_server(&stanza, account, &stream.host);
-        match stanza.kind {
-            Kind::Iq(IqType::Set | IqType::Get) if to_server && stanza.has("bind", ns::BIND) => {
-                self.bind(stanza, now, effects);
+        match (stanza.kind, element.child("bind", ns::BIND)) {
+            (Kind::Iq(IqType::Set | IqType::Get), Some(bind)) if to_server => {
+                self.bind(stanza, bind, now, effects);
             }
             _ => self.fail(StreamCondition::NotAuthorized.into(), now, effects),
         }
@@ -51,27 +57,26 @@ impl Negotiation {
             && is_for_server(stanza, account, &stream.host)
     }
 
-    fn bind(&mut self, request: Stanza, now: Instant, effects: &mut Vec<Effect>) {
+    fn bind(&mut self, request: Stanza, bind: &Element, now: Instant, effects: &mut Vec<Effect>) {
         self.binds = self.binds.saturating_add(1);
         if u32::from(self.binds) > 1 + self.config.bind_retries {
             // §7.7.3.
-            return self.fail_by_policy(limit::TOO_MANY_BINDS, now, effects);
+            return self.fail(
+                Refusal::exceeded(Limit::BindRetries, "too many requests to bind"),
+                now,
+                effects,
+            );
         }
         if request.kind != Kind::Iq(IqType::Set) {
             return refuse(&request, &Condition::BadRequest.into(), effects);
         }
-        match wanted_resource(&request) {
-            Ok(resource) => {
-                let client = self.extended.as_ref().and_then(|one| one.grants.client);
-                effects.push(Effect::Bind(BindWish {
-                    resource,
-                    client,
-                    bind2: None,
-                }));
-                self.state = State::Binding(Box::new(request));
-            }
-            Err(refused) => self.fail(stream_error(refused), now, effects),
-        }
+        let client = self.extended.as_ref().and_then(|one| one.grants.client);
+        effects.push(Effect::Bind(BindWish {
+            resource: wanted_resource(bind),
+            client,
+            bind2: None,
+        }));
+        self.state = State::Binding(Box::new(request));
     }
 
     /// §7.6.1, §7.7.1.
@@ -129,11 +134,7 @@ fn refuse(request: &Stanza, error: &StanzaError, effects: &mut Vec<Effect>) {
 }
 
 /// What the client asks for; an empty `<resource/>` leaves the choice to the server (§7.7.2.1).
-fn wanted_resource(request: &Stanza) -> Result<Option<String>, XmlError> {
-    let bind = request.child("bind", ns::BIND)?;
-    let resource = bind
-        .as_ref()
-        .and_then(|bind| bind.child("resource", ns::BIND));
-    let text = resource.map(|resource| resource.text().into_owned());
-    Ok(text.filter(|text| !text.is_empty()))
+fn wanted_resource(bind: &Element) -> Option<String> {
+    let resource = bind.child("resource", ns::BIND)?;
+    Some(resource.text().into_owned()).filter(|text| !text.is_empty())
 }

@@ -7,6 +7,7 @@ use rookery_stanza::{StreamCondition, StreamError};
 
 use super::{Negotiation, State};
 use crate::effect::{Effect, Ending};
+use crate::refusal::Refusal;
 
 /// The end tag of the server's streams.
 pub(super) const END: &[u8] = b"</stream:stream>";
@@ -14,7 +15,7 @@ pub(super) const END: &[u8] = b"</stream:stream>";
 impl Negotiation {
     /// Ends the stream with an error (§4.9.1.1). Where the server has not opened its side yet, it does so
     /// first (§4.9.1.2).
-    pub(super) fn fail(&mut self, error: StreamError, now: Instant, effects: &mut Vec<Effect>) {
+    pub(super) fn fail(&mut self, refusal: Refusal, now: Instant, effects: &mut Vec<Effect>) {
         if self.is_ending() {
             return;
         }
@@ -24,25 +25,11 @@ impl Negotiation {
         if self.stream.is_none() {
             self.answer_unasked(effects);
         }
-        let mut out = error.to_bytes().to_vec();
+        let mut out = refusal.error.to_bytes().to_vec();
         out.extend_from_slice(END);
-        effects.push(Effect::Closing(Ending::Error(error)));
+        effects.push(Effect::Closing(refusal.ending()));
         effects.push(Effect::Send(out.into()));
         self.await_end(false, now);
-    }
-
-    /// Ends the stream because a limit was exceeded (§4.9.3.14).
-    pub(super) fn fail_by_policy(
-        &mut self,
-        text: &'static str,
-        now: Instant,
-        effects: &mut Vec<Effect>,
-    ) {
-        self.fail(
-            StreamError::new(StreamCondition::PolicyViolation).with_text(text),
-            now,
-            effects,
-        );
     }
 
     /// Ends the stream without an error; the client may finish what it has to say (§4.4).

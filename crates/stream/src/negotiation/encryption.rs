@@ -51,7 +51,7 @@ impl Negotiation {
     /// Forgets the stream for the sake of the next one (§4.3.3).
     pub(super) fn forget_stream(&mut self) {
         self.stream = None;
-        self.offered = Vec::new();
+        self.offered = None;
         let limits = self.config.limits(self.account.is_some());
         self.framing.restart(&limits);
     }

@@ -11,7 +11,6 @@ mod stream_management;
 #[cfg(test)]
 mod tests;
 
-use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -26,8 +25,9 @@ use crate::config::{Config, StartTls};
 use crate::effect::Effect;
 use crate::framing::{Frame, Framing};
 use crate::input::Input;
-use crate::limit;
-use crate::refusal::stream_error;
+use crate::limit::Limit;
+use crate::offer::Offer;
+use crate::refusal::Refusal;
 use crate::service::{Service, TlsFacts};
 
 /// How many effects one call of [`Negotiation::receive`] has at most, give or take a few.
@@ -59,8 +59,8 @@ pub struct Negotiation {
     tls: Option<Box<TlsFacts>>,
     /// The stream that was opened last, until it is replaced by another one (§4.3.3).
     stream: Option<OpenStream>,
-    /// The mechanisms that were offered on this stream.
-    offered: Vec<Cow<'static, str>>,
+    /// How the client was offered to authenticate on this stream.
+    offered: Option<Arc<Offer>>,
     /// Who the client has proved to be.
     account: Option<BareJid>,
     /// What is under way by XEP-0388.
@@ -139,7 +139,7 @@ impl Negotiation {
             },
             tls: None,
             stream: None,
-            offered: Vec::new(),
+            offered: None,
             account: None,
             extended: None,
             early_requests: 0,
@@ -166,7 +166,11 @@ impl Negotiation {
         self.framing.push(bytes);
         self.read(now, effects);
         if self.holds_too_much() {
-            self.fail_by_policy(limit::TOO_MANY_BYTES_AT_ONCE, now, effects);
+            self.fail(
+                Refusal::exceeded(Limit::BytesBeforeAuth, "too many bytes at this stage"),
+                now,
+                effects,
+            );
         }
     }
 
@@ -185,7 +189,7 @@ impl Negotiation {
                 self.redirect = Some(host);
                 self.redirect_if_open(now, effects);
             }
-            Input::Shutdown(error) => self.fail(error, now, effects),
+            Input::Shutdown(error) => self.fail(error.into(), now, effects),
             Input::Close => self.close(now, effects),
         }
         self.read(now, effects);
@@ -286,14 +290,21 @@ impl Negotiation {
             match self.framing.next_frame() {
                 Ok(Some(frame)) => self.frame(frame, now, effects),
                 Ok(None) => break,
-                Err(refused) => self.fail(stream_error(refused), now, effects),
+                Err(refused) => self.fail(refused.into(), now, effects),
             }
         }
     }
 
     fn frame(&mut self, frame: Frame, now: Instant, effects: &mut Vec<Effect>) {
         if self.account.is_none() && self.framing.taken() > self.config.max_bytes_before_auth {
-            self.fail_by_policy(limit::TOO_MANY_BYTES_BEFORE_AUTH, now, effects);
+            self.fail(
+                Refusal::exceeded(
+                    Limit::BytesBeforeAuth,
+                    "too many bytes before authentication",
+                ),
+                now,
+                effects,
+            );
         }
         match (&self.state, frame) {
             (
@@ -339,7 +350,7 @@ impl Negotiation {
             Err(ParseError::UnsupportedStanzaType | ParseError::InvalidNamespace) => {
                 self.element(bytes, now, effects);
             }
-            Err(refused) => self.fail(parse_error(refused), now, effects),
+            Err(refused) => self.fail(refused.into(), now, effects),
         }
     }
 
@@ -355,7 +366,7 @@ impl Negotiation {
             .map_or(&none, |stream| &stream.namespaces);
         let element = match Element::parse(&bytes, namespaces, self.framing.limits()) {
             Ok(element) => element,
-            Err(refused) => return self.fail(stream_error(refused), now, effects),
+            Err(refused) => return self.fail(refused.into(), now, effects),
         };
         match (element.namespace(), element.name()) {
             (ns::STREAM, "error") => self.peer_failed(StreamError::parse(&element), now, effects),
@@ -367,7 +378,9 @@ impl Negotiation {
             (ns::CLIENT, _) if has_prefix(&bytes) => {
                 self.fail(StreamCondition::BadNamespacePrefix.into(), now, effects);
             }
-            (ns::CLIENT, "message" | "presence" | "iq") => self.early(bytes, now, effects),
+            (ns::CLIENT, "message" | "presence" | "iq") => {
+                self.early(bytes, &element, now, effects);
+            }
             (ns::CLIENT, _) => self.unsupported(now, effects),
             // §4.8.3: the content namespaces of other streams, and none at all.
             (ns::SERVER | "", _) => {
@@ -403,17 +416,4 @@ fn has_prefix(element: &[u8]) -> bool {
         .iter()
         .take_while(|byte| !matches!(byte, b' ' | b'>' | b'/' | b'\n' | b'\t' | b'\r'));
     name.any(|&byte| byte == b':')
-}
-
-/// What a client is told whose stanza could not be read.
-fn parse_error(refused: ParseError) -> StreamError {
-    match refused {
-        ParseError::Xml(refused) => stream_error(refused),
-        ParseError::InvalidNamespace => StreamCondition::InvalidNamespace.into(),
-        ParseError::UnsupportedStanzaType => StreamCondition::UnsupportedStanzaType.into(),
-        ParseError::InvalidFrom => StreamCondition::InvalidFrom.into(),
-        ParseError::Stanza(fault) => {
-            StreamError::new(StreamCondition::BadFormat).with_text(fault.error.to_string())
-        }
-    }
 }

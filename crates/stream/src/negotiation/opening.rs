@@ -1,17 +1,15 @@
 //! Stream headers and features (RFC 6120 §4.2, §4.3, §4.7).
 
-use std::borrow::Cow;
 use std::time::Instant;
 
-use rookery_stanza::{BareJid, Jid, StreamCondition, StreamError};
-use rookery_xml::{StreamNamespaces, read_header};
+use rookery_stanza::{BareJid, Jid, StreamCondition, StreamError, ns};
+use rookery_xml::{Element, StreamNamespaces, read_header};
 
 use super::{Negotiation, OpenStream, Security, State};
 use crate::config::StartTls;
 use crate::effect::Effect;
 use crate::features;
 use crate::header::{self, Addressed, Greeting, Version};
-use crate::refusal::stream_error;
 use crate::service::Stage;
 
 impl Negotiation {
@@ -19,7 +17,7 @@ impl Negotiation {
     pub(super) fn open(&mut self, header: &[u8], now: Instant, effects: &mut Vec<Effect>) {
         let header = match read_header(header, self.framing.limits()) {
             Ok(header) => header,
-            Err(refused) => return self.fail(stream_error(refused), now, effects),
+            Err(refused) => return self.fail(refused.into(), now, effects),
         };
         let (greeting, fault) = Greeting::read(header);
         let (host, fault) = match (self.choose_host(&greeting), fault) {
@@ -30,7 +28,7 @@ impl Negotiation {
         let fault = fault.or_else(|| self.check_identity(&greeting, host.as_deref()));
         self.answer(greeting, host, effects);
         if let Some(error) = fault {
-            return self.fail(error, now, effects);
+            return self.fail(error.into(), now, effects);
         }
         self.state = State::Features;
         self.redirect_if_open(now, effects);
@@ -113,41 +111,33 @@ impl Negotiation {
     /// §4.3.2: what the client may or must negotiate now.
     pub(super) fn send_features(&mut self, effects: &mut Vec<Effect>) {
         let Some(stream) = &self.stream else { return };
-        let host = &*stream.host;
-        let mut list = Vec::new();
+        let (host, tls) = (&*stream.host, self.tls());
+        let mut out = features::START.to_vec();
+        let mut write = |feature: Element| feature.write(ns::CLIENT, &mut out);
         if self.is_bound() {
-            list.push(features::limits(&self.config, true));
-            list.extend(self.service.features(host, Stage::Bound, self.tls()));
+            write(features::limits(&self.config, true));
+            out.extend_from_slice(&self.service.features(host, Stage::Bound, tls));
         } else if self.account.is_some() {
-            list.push(features::bind());
-            list.push(features::stream_management());
-            list.push(features::limits(&self.config, true));
-            list.extend(self.service.features(host, Stage::Binding, self.tls()));
+            write(features::bind());
+            write(features::stream_management());
+            write(features::limits(&self.config, true));
+            out.extend_from_slice(&self.service.features(host, Stage::Binding, tls));
         } else {
             let starttls = self.offered_starttls();
             if let Some(starttls) = starttls {
-                list.push(features::starttls(starttls == StartTls::Required));
+                write(features::starttls(starttls == StartTls::Required));
             }
             // §5.3.1: where TLS is mandatory, nothing else is offered beside it.
             if starttls != Some(StartTls::Required) {
-                let mut offer = self.service.mechanisms(host, self.tls());
-                if self.tls.is_none() {
-                    // RFC 4616 §4: a password in the clear needs a protected stream.
-                    offer.names.retain(|name| name != "PLAIN");
-                }
-                list.extend(features::mechanisms(&offer));
-                if self.tls.is_some() {
-                    list.extend(features::authentication(&offer, &self.service.inline(host)));
-                    let tokens = offer.tokens.iter().copied();
-                    offer.names.extend(tokens.map(Cow::Borrowed));
-                }
-                list.push(features::limits(&self.config, false));
-                let tls = self.tls();
-                list.extend(self.service.features(host, Stage::Authentication, tls));
-                self.offered = offer.names;
+                let offer = self.service.offer(host, tls);
+                out.extend_from_slice(offer.features());
+                features::limits(&self.config, false).write(ns::CLIENT, &mut out);
+                out.extend_from_slice(&self.service.features(host, Stage::Authentication, tls));
+                self.offered = Some(offer);
             }
         }
-        effects.push(Effect::Send(features::write(&list)));
+        out.extend_from_slice(features::END);
+        effects.push(Effect::Send(out.into()));
     }
 
     /// Whether, and how, STARTTLS is offered: never on a stream that is protected (§5.4.3.3, rule 5).
@@ -167,7 +157,7 @@ impl Negotiation {
             return;
         }
         if let Some(host) = self.redirect.take() {
-            self.fail(StreamError::see_other_host(host), now, effects);
+            self.fail(StreamError::see_other_host(host).into(), now, effects);
         }
     }
 }

@@ -8,7 +8,8 @@ use rookery_xml::Element;
 use super::{Negotiation, State};
 use crate::effect::{BindWish, Effect, SaslRequest};
 use crate::input::Grants;
-use crate::limit;
+use crate::limit::Limit;
+use crate::refusal::Refusal;
 use crate::sasl::SaslCondition;
 use crate::sasl2::{self, Authenticate, BindRequest, Request};
 
@@ -74,7 +75,11 @@ impl Negotiation {
     ) {
         self.authentications = self.authentications.saturating_add(1);
         if u32::from(self.authentications) > 1 + self.config.sasl_retries {
-            return self.fail_by_policy(limit::TOO_MANY_AUTHENTICATIONS, now, effects);
+            return self.fail(
+                Refusal::exceeded(Limit::SaslRetries, "too many authentications"),
+                now,
+                effects,
+            );
         }
         let Authenticate {
             mechanism,
@@ -83,7 +88,7 @@ impl Negotiation {
             resume,
             bind,
         } = request;
-        if !self.offered.iter().any(|offered| *offered == mechanism) {
+        if !self.is_offered(&mechanism) {
             return self.reject_extended(SaslCondition::InvalidMechanism, effects);
         }
         match initial {
@@ -137,7 +142,7 @@ impl Negotiation {
         }
         effects.push(Effect::Authenticated(account.clone()));
         self.account = Some(account);
-        self.offered = Vec::new();
+        self.offered = None;
         self.framing.set_limits(&self.config.limits(true));
         self.state = State::Authenticated;
     }

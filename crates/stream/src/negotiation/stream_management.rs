@@ -9,7 +9,8 @@ use rookery_xml::Element;
 
 use super::{Negotiation, State};
 use crate::effect::Effect;
-use crate::limit;
+use crate::limit::Limit;
+use crate::refusal::Refusal;
 
 impl Negotiation {
     /// An element of stream management. Before a resource is bound, a stream can be resumed, and nothing else
@@ -36,7 +37,11 @@ impl Negotiation {
     fn resume(&mut self, request: Element, now: Instant, effects: &mut Vec<Effect>) {
         self.binds = self.binds.saturating_add(1);
         if u32::from(self.binds) > 1 + self.config.bind_retries {
-            return self.fail_by_policy(limit::TOO_MANY_BINDS, now, effects);
+            return self.fail(
+                Refusal::exceeded(Limit::BindRetries, "too many requests to bind"),
+                now,
+                effects,
+            );
         }
         effects.push(Effect::Resume(request));
         self.state = State::Resuming;

@@ -295,3 +295,38 @@ fn close_notify_is_told_from_a_cut_connection() {
     session.receive(b"late bytes", &mut plaintext).unwrap();
     assert!(plaintext.is_empty());
 }
+
+/// Whether each of the client's flights makes keys be exchanged, as the session announces it.
+fn exchanges(config: rustls::ClientConfig, acceptor: &Acceptor) -> Vec<bool> {
+    let mut client = connect(config, "example.net");
+    let mut session = acceptor.session().unwrap();
+    let mut announced = Vec::new();
+    while session.is_handshaking() {
+        announced.push(session.awaits_key_exchange());
+        to_session(&mut client, &mut session).unwrap();
+        to_client(&mut session, &mut client).unwrap();
+    }
+    assert!(!session.awaits_key_exchange());
+    announced
+}
+
+#[test]
+fn keys_are_exchanged_once_in_a_handshake_by_rfc_8446_s2() {
+    use rustls::crypto::aws_lc_rs::kx_group::{MLKEM768, X25519};
+    let authority = Authority::new();
+    let acceptor = served(&authority, &[]);
+    let config = |version| client_config(authority.roots(), &[version], None);
+    assert_eq!(exchanges(config(&TLS13), &acceptor), [true, false]);
+    // RFC 5246 §7.3: the client's share comes in its second flight.
+    assert_eq!(exchanges(config(&TLS12), &acceptor), [true, true]);
+
+    // RFC 8446 §2.1: a share of a group that the server does not know is asked for again.
+    let mut provider = rustls::crypto::aws_lc_rs::default_provider();
+    provider.kx_groups = vec![MLKEM768, X25519];
+    let again = rustls::ClientConfig::builder_with_provider(Arc::new(provider))
+        .with_protocol_versions(&[&TLS13])
+        .unwrap()
+        .with_root_certificates(authority.roots())
+        .with_no_client_auth();
+    assert_eq!(exchanges(again, &acceptor), [true, true, true]);
+}

@@ -91,3 +91,38 @@ fn depth_and_attributes_are_bounded() {
         "policy-violation",
     );
 }
+
+#[test]
+fn the_limit_that_was_exceeded_is_named_to_the_owner_of_the_connection_s4_9_3_14() {
+    use crate::Limit;
+    let named = |mut play: Play, input: &str| {
+        let mut effects = Vec::new();
+        play.stream
+            .receive(input.as_bytes(), play.now, &mut effects);
+        effects.into_iter().find_map(|effect| match effect {
+            Effect::Closing(Ending::Exceeded(limit, _)) => Some(limit),
+            _ => None,
+        })
+    };
+    let too_many = Config {
+        sasl_retries: 0,
+        max_bytes_before_auth: 20_000,
+        ..Config::default()
+    };
+    let greeted = || {
+        let mut play = Play::secure_with(too_many.clone());
+        play.hears(HELLO);
+        play
+    };
+    let mut refused = greeted();
+    refused.hears(&AUTH.replace("SCRAM-SHA-1", "CRAM-MD5"));
+    let deep = "<x>".repeat(100);
+    assert_eq!(named(refused, AUTH), Some(Limit::SaslRetries));
+    assert_eq!(
+        named(greeted(), &" ".repeat(30_000)),
+        Some(Limit::BytesBeforeAuth)
+    );
+    assert_eq!(named(Play::bound(), &deep), Some(Limit::Depth));
+    assert_eq!(named(Play::bound(), "<x"), None);
+    assert_eq!(named(Play::bound(), "<!-- -->"), None);
+}

@@ -16,14 +16,15 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use rookery_lifecycle::Clock;
 use rookery_stanza::{BareJid, Jid, ns};
 use rookery_xml::Element;
 
 use super::{Negotiation, Security};
 use crate::{
-    Bind2, BindWish, Config, Effect, Grants, Inline, Input, Mechanisms, SaslReply, SaslRequest,
-    Service, Stage, StartTls, TlsFacts,
+    Bind2, BindWish, Config, Effect, Ending, Grants, Inline, Input, Mechanisms, Offer, SaslReply,
+    SaslRequest, Service, Stage, StartTls, TlsFacts, write_features,
 };
 
 const HOST: &str = "im.example.com";
@@ -53,32 +54,32 @@ impl Service for TestService {
         matches!(host, HOST | "other.example")
     }
 
-    fn mechanisms(&self, _host: &str, tls: Option<&TlsFacts>) -> Mechanisms {
-        Mechanisms {
+    fn offer(&self, _host: &str, tls: Option<&TlsFacts>) -> Arc<Offer> {
+        let mechanisms = Mechanisms {
             names: vec!["SCRAM-SHA-1".into(), "PLAIN".into()],
             channel_bindings: tls
                 .map(|tls| tls.channel_bindings.clone())
                 .unwrap_or_default(),
             tokens: vec!["HT-SHA-256-EXPR"],
             upgrades: vec!["UPGR-SCRAM-SHA-256"],
-        }
-    }
-
-    fn inline(&self, _host: &str) -> Inline {
-        Inline {
+        };
+        let inline = Inline {
             bind: vec![ns::CARBONS],
             resume: true,
-        }
+        };
+        Arc::new(Offer::new(mechanisms, &inline, tls.is_some()))
     }
 
     fn answers_before_login(&self, host: &str, namespace: &str, tls: Option<&TlsFacts>) -> bool {
         host == HOST && namespace == "jabber:iq:register" && tls.is_some()
     }
 
-    fn features(&self, _host: &str, stage: Stage, _tls: Option<&TlsFacts>) -> Vec<Element> {
+    fn features(&self, _host: &str, stage: Stage, _tls: Option<&TlsFacts>) -> Bytes {
         match stage {
-            Stage::Authentication => vec![],
-            Stage::Binding | Stage::Bound => vec![Element::new("ver", ns::ROSTER_VERSIONING)],
+            Stage::Authentication => Bytes::new(),
+            Stage::Binding | Stage::Bound => {
+                write_features(&[Element::new("ver", ns::ROSTER_VERSIONING)])
+            }
         }
     }
 
@@ -236,6 +237,8 @@ fn written(effects: &[Effect]) -> String {
         }
         Effect::Nonza(element) => format!("[nonza {}]", element.name()),
         Effect::StanzaFault(fault) => format!("[fault {}]", fault.error.condition.as_str()),
+        // Which limit it is, is told beside the error: `limits` looks at that.
+        Effect::Closing(Ending::Exceeded(..)) => "[closing Error]".into(),
         Effect::Closing(ending) => {
             let text = format!("{ending:?}");
             format!(
