@@ -13,6 +13,7 @@ mod options;
 mod process;
 mod progress;
 mod report;
+mod sasl2;
 mod scenario;
 mod scram;
 mod session;

@@ -86,6 +86,9 @@ pub struct Options {
     /// How to authenticate
     #[arg(long, global = true, value_enum, default_value_t = Mechanism::ScramSha1)]
     pub mechanism: Mechanism,
+    /// By which protocol to log in
+    #[arg(long, global = true, value_enum, default_value_t = LogIn::Sasl)]
+    pub login: LogIn,
     /// Enable stream management (XEP-0198) after each login: acknowledge what comes, and ask about what is sent
     #[arg(long, global = true)]
     pub stream_management: bool,
@@ -164,6 +167,16 @@ pub enum Mechanism {
     None,
 }
 
+/// By which protocol to log in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub enum LogIn {
+    /// SASL and resource binding (RFC 6120 §6, §7).
+    Sasl,
+    /// Both in one step (XEP-0388, XEP-0386).
+    Sasl2,
+}
+
 // === impl Scenario ===
 
 impl Scenario {
@@ -203,9 +216,7 @@ impl Options {
         }
         let memory = matches!(scenario, Scenario::Idle { .. } | Scenario::Away { .. });
         if memory && self.pid.is_none() {
-            return Err(BenchError::Options(
-                "idle and away need the server's --pid",
-            ));
+            return Err(BenchError::Options("idle and away need the server's --pid"));
         }
         if matches!(scenario, Scenario::Away { .. }) && !self.stream_management {
             return Err(BenchError::Options("away needs --stream-management"));
@@ -260,6 +271,7 @@ impl Default for Options {
             ca: None,
             insecure: false,
             mechanism: Mechanism::ScramSha1,
+            login: LogIn::Sasl,
             stream_management: false,
             users: 200,
             first: 0,

@@ -11,7 +11,7 @@ use tokio::time::timeout;
 use crate::accounts::{self, Accounts};
 use crate::error::BenchError;
 use crate::management::{self, Management};
-use crate::options::{Mechanism, Mode, Options};
+use crate::options::{LogIn, Mechanism, Mode, Options};
 use crate::scram::{Exchange, Hash};
 use crate::transport::{Tls, Transport};
 
@@ -38,7 +38,7 @@ pub(crate) struct Session {
 pub(crate) struct Login {
     pub(crate) options: Options,
     tls: Option<Tls>,
-    accounts: Accounts,
+    pub(crate) accounts: Accounts,
 }
 
 // === impl Session ===
@@ -72,7 +72,7 @@ impl Session {
         Ok(())
     }
 
-    async fn send(&mut self, text: &str) -> Result<(), BenchError> {
+    pub(crate) async fn send(&mut self, text: &str) -> Result<(), BenchError> {
         self.output.extend_from_slice(text.as_bytes());
         self.flush().await
     }
@@ -139,7 +139,7 @@ impl Session {
     }
 
     /// The next stanza, which has to be an element of this name.
-    async fn expect(&mut self, name: &'static str) -> Result<String, BenchError> {
+    pub(crate) async fn expect(&mut self, name: &'static str) -> Result<String, BenchError> {
         let stanza = self.stanza().await?;
         let element = stanza.strip_prefix('<').unwrap_or_default();
         if element.starts_with(name) {
@@ -252,7 +252,7 @@ impl Session {
         .await
     }
 
-    async fn succeed(&mut self, user: &str) -> Result<String, BenchError> {
+    pub(crate) async fn succeed(&mut self, user: &str) -> Result<String, BenchError> {
         match self.expect("success").await {
             Err(BenchError::Unexpected(_, answer)) => {
                 Err(BenchError::Login(user.to_owned(), answer))
@@ -316,6 +316,12 @@ impl Login {
             session.transport = tls.secure(transport).await?;
             features = session.open(&options.domain).await?;
         }
+        if options.login == LogIn::Sasl2 {
+            session
+                .authenticate_and_bind(self, index, &features)
+                .await?;
+            return Ok(session);
+        }
         session.authenticate(self, index, &features).await?;
         session.open(&options.domain).await?;
         let request = "<iq type='set' id='bind'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'>\
@@ -337,14 +343,14 @@ fn header(domain: &str) -> String {
 }
 
 /// A fresh nonce.
-fn nonce() -> Result<String, BenchError> {
+pub(crate) fn nonce() -> Result<String, BenchError> {
     let mut bytes = [0; 18];
     getrandom::fill(&mut bytes).map_err(|error| std::io::Error::other(error.to_string()))?;
     Ok(STANDARD.encode(bytes))
 }
 
 /// The text of an element without children, out of base 64.
-fn decoded(element: &str) -> Result<String, BenchError> {
+pub(crate) fn decoded(element: &str) -> Result<String, BenchError> {
     let text = element
         .split_once('>')
         .and_then(|(_, rest)| rest.split_once('<'));
