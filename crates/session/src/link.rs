@@ -190,8 +190,8 @@ impl Drop for Claim {
             undelivered: Vec::new(),
             finished: false,
         };
-        // A fresh clone of an address always has a place in the mailbox (actix grants each sender one).
-        if session.clone().try_send(closed).is_err() {
+        // An address that nobody has used always has a place in the mailbox (actix grants each sender one).
+        if session.try_send(closed).is_err() {
             tracing::debug!("a session that nobody took has ended");
         }
     }
