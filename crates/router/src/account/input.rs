@@ -1,8 +1,9 @@
 //! What happens to an account.
 
 use std::collections::BTreeSet;
+use std::time::Instant;
 
-use rookery_delivery::{BindTerms, Delivery, Refusal, SessionId, SessionKey};
+use rookery_delivery::{BindTerms, Delivery, Permit, Refusal, SessionId, SessionKey};
 use rookery_stanza::{Jid, RowId, Stanza};
 use rookery_storage::message_log::IngressId;
 
@@ -148,11 +149,23 @@ impl Input {
         }
     }
 
-    /// Whether this may be refused when too much waits already: it can be answered with an error.
+    /// Whether it has waited too long: it is a stanza that was read before this moment, and is not settled. It is answered
+    /// with an error then, so that its sender is not left to wonder.
+    pub(crate) fn is_overdue(&self, permit: Option<&Permit>, before: Instant) -> bool {
+        self.may_be_refused() && permit.is_some_and(|permit| permit.since() < before)
+    }
+
+    /// Whether this may be refused when too much waits already: it can be answered with an error. The answer to a request
+    /// cannot, and its request has no other (RFC 6120 §8.2.3): how many wait is bounded by the credit of those who sent
+    /// them.
     pub(crate) fn may_be_refused(&self) -> bool {
-        matches!(
-            self,
-            Self::Bind(_) | Self::Sent { .. } | Self::Received(..) | Self::Probed { .. }
-        )
+        use rookery_stanza::Kind;
+        match self {
+            Self::Bind(_) | Self::Probed { .. } => true,
+            Self::Sent { stanza, .. } | Self::Received(stanza, _) => {
+                !matches!(stanza.kind, Kind::Iq(kind) if !kind.is_request())
+            }
+            _ => false,
+        }
     }
 }

@@ -59,6 +59,8 @@ struct Replay {
     after: Option<RowId>,
     /// There may be rows after it.
     more: bool,
+    /// It begins when sessions that end have returned what they had, which comes first.
+    waits: bool,
     /// Rows after it that other sessions were handed in the meantime, and whether a client of those has it: they are
     /// owed until this session has them as well.
     shared: BTreeMap<RowId, bool>,
@@ -323,8 +325,9 @@ impl Account {
     /// Hands what is left to the first resource that takes messages, if there is one to one that has a connection.
     pub(super) fn replay_to_any(&mut self, step: &mut Step) {
         let first = self.taker(false).or_else(|| self.taker(true));
-        if let Some(session) = first {
-            self.replay_to(session, step);
+        match first {
+            Some(session) => self.replay_to(session, step),
+            None => self.begin(step),
         }
     }
 
@@ -350,17 +353,41 @@ impl Account {
 
     /// Begins to hand what is left to a resource, unless another one gets it already.
     pub(super) fn replay_to(&mut self, session: SessionId, step: &mut Step) {
-        let waits = self.owed.left && self.owed.replay.is_none() && !self.is_withheld();
-        // What it had comes first: it is left in a moment.
-        let is_leaving = |session: &Session| session.is_held() && !session.unconfirmed.0.is_empty();
-        if waits && !self.sessions.iter().any(is_leaving) && self.standing == Standing::Stored {
+        // Who takes no messages any more holds up nobody else.
+        let before = self.owed.replay.as_ref().map(|replay| replay.session);
+        if let Some(before) = before
+            && !self.takes(before)
+        {
+            self.owed.abandon(before, step);
+        }
+        let is_due = self.owed.left && self.owed.replay.is_none() && !self.is_withheld();
+        if is_due && self.standing == Standing::Stored {
             self.owed.left = false;
             self.owed.replay = Some(Replay {
                 session,
                 after: None,
                 more: true,
+                waits: true,
                 shared: BTreeMap::new(),
             });
+        }
+        self.begin(step);
+    }
+
+    /// Whether a session takes messages.
+    fn takes(&self, session: SessionId) -> bool {
+        let session = self.sessions.get(session);
+        session.is_some_and(|session| session.takes_messages() && !session.is_held())
+    }
+
+    /// Reads the first page, once no session is about to return what is older.
+    fn begin(&mut self, step: &mut Step) {
+        let is_leaving = |session: &Session| session.is_held() && !session.unconfirmed.0.is_empty();
+        let waiting = self.owed.replay.as_ref().filter(|replay| replay.waits);
+        let is_ready = waiting.is_some_and(|replay| self.takes(replay.session))
+            && !self.sessions.iter().any(is_leaving);
+        if let Some(replay) = self.owed.replay.as_mut().filter(|_| is_ready) {
+            replay.waits = false;
             step.write(Write::new(Change::Read(None)));
         }
     }
@@ -427,7 +454,7 @@ impl Account {
 
     /// Goes on with the replay once the client has the page before.
     fn next_page(&mut self, step: &mut Step) {
-        let Some(replay) = &self.owed.replay else {
+        let Some(replay) = self.owed.replay.as_ref().filter(|replay| !replay.waits) else {
             return;
         };
         let (after, more) = (replay.after, replay.more);

@@ -74,8 +74,10 @@ impl Account {
             self.welcome(key, scene, step.now());
         }
         self.follow_presence(&key.jid, &stanza, initial, scene, step);
-        if priority >= 0 && !took_messages {
-            self.replay_to(key.id, step);
+        match (took_messages, priority >= 0) {
+            (false, true) => self.replay_to(key.id, step),
+            (true, false) => self.replay_to_any(step),
+            _ => {}
         }
     }
 

@@ -27,7 +27,9 @@ use std::hash::{BuildHasher, Hash, RandomState};
 use std::sync::Arc;
 use std::time::Duration;
 
-use rookery_delivery::{BindRefused, BoundResource, Close, Delivery, Permit, SessionId, SessionPort};
+use rookery_delivery::{
+    BindRefused, BoundResource, Close, Delivery, Permit, SessionId, SessionPort,
+};
 use rookery_lifecycle::{Clock, TaskScope};
 use rookery_stanza::{BareJid, Jid};
 use rookery_storage::Store;
@@ -199,6 +201,7 @@ impl HomeShard {
                 .push_back(Todo::Input(account, Input::Expired(session)));
         }
         self.confirm_again();
+        self.refuse_overdue();
         let idle = u64::try_from(IDLE_TIME.as_millis()).unwrap_or(u64::MAX);
         self.slots.sweep(self.now.saturating_sub(idle));
         give_back(&mut self.ports);

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::time::Instant;
 
 use rookery_delivery::Permit;
 use rookery_stanza::BareJid;
@@ -92,6 +93,19 @@ impl Inputs {
         std::mem::take(self).list
     }
 
+    /// Takes out the stanzas that were read before this moment.
+    pub(super) fn take_overdue(&mut self, before: Instant) -> Vec<Waiting> {
+        let is_overdue = |(input, permit): &Waiting| input.is_overdue(permit.as_ref(), before);
+        if !self.list.iter().any(is_overdue) {
+            return Vec::new();
+        }
+        let (overdue, left): (Vec<_>, Vec<_>) = self.take().into_iter().partition(is_overdue);
+        for waiting in left {
+            self.push_back(waiting);
+        }
+        overdue
+    }
+
     /// Gives memory back that an earlier crowd needed.
     pub(super) fn shrink(&mut self) {
         self.list.shrink_to(0);
@@ -152,5 +166,48 @@ impl Slot {
         self.waiting.shrink();
         // Whoever had it is done.
         self.confirming.take_if(|lock| Arc::strong_count(lock) == 1);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use rookery_delivery::{Credit, Load};
+    use rookery_stanza::{MessageType, Stanza};
+
+    use super::*;
+
+    #[test]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "any moment will do, and nothing waits"
+    )]
+    fn stanzas_that_wait_too_long_are_taken_out_and_nothing_else_is() {
+        let credit = Credit::new(Load {
+            stanzas: 10,
+            bytes: 1000,
+        });
+        let start = Instant::now();
+        let at = |second| start + Duration::from_secs(second);
+        let message = || Input::Received(Stanza::message(MessageType::Chat), None);
+        let load = Load {
+            stanzas: 1,
+            bytes: 1,
+        };
+        let mut inputs = Inputs::default();
+        for second in [0, 10, 20] {
+            inputs.push_back((message(), Some(credit.take(load, at(second)))));
+        }
+        inputs.push_back((Input::Expired(rookery_delivery::SessionId(1)), None));
+        assert_eq!(inputs.take_overdue(at(0)).len(), 0);
+        assert_eq!(inputs.take_overdue(at(11)).len(), 2);
+        assert_eq!(
+            credit.in_flight().stanzas,
+            1,
+            "their senders are free again"
+        );
+        assert_eq!((inputs.len(), inputs.take_overdue(at(60)).len()), (2, 1));
+        assert_eq!(inputs.bytes, 0);
     }
 }

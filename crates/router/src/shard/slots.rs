@@ -1,10 +1,11 @@
 //! The accounts in memory: found by their address once for each input, and by their place from then on.
 
 use std::collections::HashMap;
+use std::time::Instant;
 
 use rookery_stanza::BareJid;
 
-use super::slot::Slot;
+use super::slot::{Slot, Waiting};
 
 /// Where an account is. It is good as long as its input is handled: the place of one that was let go may be given
 /// to another.
@@ -61,6 +62,18 @@ impl Slots {
     /// The accounts with which something may lie.
     pub(super) fn watched(&self) -> impl Iterator<Item = &Slot> {
         self.watched.iter().filter_map(|place| self.get(*place))
+    }
+
+    /// Takes out the stanzas that were read before this moment, and still wait.
+    pub(super) fn take_overdue(&mut self, before: Instant) -> Vec<Waiting> {
+        let mut overdue = Vec::new();
+        for place in &self.watched {
+            let slot = self.list.get_mut(place.0 as usize);
+            if let Some(slot) = slot.and_then(Option::as_deref_mut) {
+                overdue.extend(slot.waiting.take_overdue(before));
+            }
+        }
+        overdue
     }
 
     /// The account has something to do.

@@ -22,7 +22,11 @@ use crate::metrics::{Outcome, Queue};
 const BATCH: usize = 256;
 
 /// How long the store may take. Whatever waits for it then goes back to its sender with an error.
-const STORE_TIME: Duration = Duration::from_secs(30);
+const STORE_TIME: Duration = Duration::from_secs(15);
+
+/// How long a stanza may wait before the store is asked about it. It goes back then, too: a home settles whatever comes
+/// to it within half a minute.
+const WAIT_TIME: Duration = Duration::from_secs(15);
 
 impl HomeShard {
     /// Something happens to an account: it is handled now, or waits while the store works for the account.
@@ -74,7 +78,9 @@ impl HomeShard {
         mut held: Held,
     ) {
         self.slots.watch(place);
-        while !held.last().is_some_and(|(step, _)| step.ends_batch()) && held.len() < BATCH {
+        // Any of them: what is read is read behind all that is written.
+        let mut is_closed = held.iter().any(|(step, _)| step.ends_batch());
+        while !is_closed && held.len() < BATCH {
             let Some(slot) = self.slots.get_mut(place) else {
                 return;
             };
@@ -96,6 +102,7 @@ impl HomeShard {
             }
             let account = slot.account.jid().clone();
             self.stage(&account, step, permit, &mut held);
+            is_closed = held.last().is_some_and(|(step, _)| step.ends_batch());
         }
         let Some(slot) = self.slots.get_mut(place) else {
             return;
@@ -320,6 +327,17 @@ impl HomeShard {
             for effect in effects.0 {
                 self.perform(account, effect, permit.as_ref());
             }
+        }
+    }
+
+    /// Refuses the stanzas that have waited too long.
+    pub(super) fn refuse_overdue(&mut self) {
+        let now = self.clock.now().into_std();
+        let overdue = now
+            .checked_sub(WAIT_TIME)
+            .map(|before| self.slots.take_overdue(before));
+        for (input, permit) in overdue.into_iter().flatten() {
+            self.refuse(input, Condition::ResourceConstraint, permit.as_ref());
         }
     }
 

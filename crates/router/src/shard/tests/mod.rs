@@ -408,7 +408,12 @@ fn what_becomes_durable_while_a_client_binds_reaches_it_by_xep0386_s3() {
         };
         let (bound, ()) = tokio::join!(net.connect_by(&account, "balcony", terms), open);
         let mut balcony = bound.unwrap();
-        assert!(balcony.next().await.contains("<sent xmlns='urn:xmpp:carbons:2'"));
+        assert!(
+            balcony
+                .next()
+                .await
+                .contains("<sent xmlns='urn:xmpp:carbons:2'")
+        );
         // It is taken for a session like any other.
         net.submit(&romeo, &[&chat(balcony.key.jid.as_str(), 2)]);
         assert!(balcony.next().await.contains("<body>2</body>"));
