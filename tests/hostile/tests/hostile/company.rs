@@ -1,12 +1,13 @@
 //! The servers under attack, the attackers' connections, and somebody who only wants to talk meanwhile.
 
 use std::io;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use rookery_testkit::{Client, ClientError, Options, Server};
 use tokio::time::timeout;
 
+use crate::component;
 use crate::row::Stage;
 
 /// Somebody else is served within this time, whatever goes on.
@@ -14,8 +15,10 @@ const TIMELY: Duration = Duration::from_secs(5);
 
 /// What a row works with.
 pub(crate) struct Company {
-    /// With its settings as they are shipped.
+    /// With its settings as they are shipped, and a component.
     pub(crate) server: Server,
+    /// Where components of that server connect.
+    pub(crate) components: SocketAddr,
     /// With little patience.
     pub(crate) hurried: Server,
     /// With little room for everything; anybody may make an account.
@@ -46,8 +49,11 @@ impl Company {
                       max_element_bytes = 4096\nmax_elements = 10\n[features.blocking]\n\
                       max_items = 20\n[features.registration]\naccounts_per_address = 2\n\
                       [[host]]\nname = \"localhost\"\nregistration = true\n";
+        let components = component::free_address().unwrap();
+        let component = component::settings(components);
         Self {
-            server: Server::start(options("")).await.unwrap(),
+            server: Server::start(options(&component)).await.unwrap(),
+            components,
             hurried: Server::start(options(hurried)).await.unwrap(),
             frugal: Server::start(options(frugal)).await.unwrap(),
         }

@@ -5,7 +5,6 @@ use rookery_xml::Element;
 
 use crate::row::{Outcome, Stage};
 
-const CLIENT: &str = "jabber:client";
 const STREAM: &str = "http://etherx.jabber.org/streams";
 const STREAMS: &str = "urn:ietf:params:xml:ns:xmpp-streams";
 const STANZAS: &str = "urn:ietf:params:xml:ns:xmpp-stanzas";
@@ -111,7 +110,8 @@ async fn answered(client: &mut Client, outcome: &Outcome) -> Result<(), String> 
             answer.is("failure", SASL) && is_among(named(&answer, SASL), condition)
         }
         Outcome::Stanza(condition) => {
-            let error = answer.child("error", CLIENT);
+            // In the namespace of its stream.
+            let error = answer.child("error", answer.namespace());
             answer.attribute("type") == Some("error")
                 && is_among(error.and_then(|error| named(error, STANZAS)), condition)
         }

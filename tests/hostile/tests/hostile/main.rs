@@ -7,6 +7,7 @@
 
 mod acts;
 mod company;
+mod component;
 mod judge;
 mod row;
 mod scram;
@@ -37,9 +38,13 @@ async fn play(company: &Company, number: (usize, usize), row: &Row) -> Result<()
             .map_err(|error| error.to_string());
     }
     let user = format!("hostile-{}", row.theme);
-    let mut client = Company::bring(&company.server, source, &user, row.stage)
-        .await
-        .map_err(|error| format!("before anything hostile: {error}"))?;
+    let brought = match row.stage {
+        Stage::Component | Stage::Greeted | Stage::Joined => {
+            component::bring(company.components, source, row.stage).await
+        }
+        stage => Company::bring(&company.server, source, &user, stage).await,
+    };
+    let mut client = brought.map_err(|error| format!("before anything hostile: {error}"))?;
     for (text, outcome) in row.sent.iter().zip(&row.outcomes) {
         let bytes = template::expand(text, &user, client.jid());
         judge::sent(client.send(bytes).await)?;

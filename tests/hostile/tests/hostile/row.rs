@@ -17,6 +17,12 @@ pub(crate) enum Stage {
     Reopened,
     /// A resource is bound.
     Bound,
+    /// A connection where components connect, on which nothing was said.
+    Component,
+    /// A component has sent its header, and has the answer.
+    Greeted,
+    /// A component has proved who it is.
+    Joined,
     /// What happens is a function, which the row names.
     Act,
 }
@@ -76,6 +82,7 @@ const FILES: &[(&str, &str)] = &[
     ("keeping", include_str!("../../table/keeping.tsv")),
     ("registration", include_str!("../../table/registration.tsv")),
     ("patience", include_str!("../../table/patience.tsv")),
+    ("components", include_str!("../../table/components.tsv")),
 ];
 
 // === impl Row ===
@@ -131,6 +138,9 @@ impl Stage {
             "authenticated" => Self::Authenticated,
             "reopened" => Self::Reopened,
             "bound" => Self::Bound,
+            "component" => Self::Component,
+            "greeted" => Self::Greeted,
+            "joined" => Self::Joined,
             "act" => Self::Act,
             _ => return None,
         })

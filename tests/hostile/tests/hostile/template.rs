@@ -8,6 +8,10 @@ use rookery_testkit::Server;
 const OPEN: &str = "<?xml version='1.0'?><stream:stream to='localhost' version='1.0' \
                     xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams'>";
 
+/// The namespaces of the header of a component.
+pub(crate) const COMPONENT: &str = "xmlns='jabber:component:accept' \
+                                    xmlns:stream='http://etherx.jabber.org/streams'";
+
 /// Writes out a template for a user, whose session has this address if there is one.
 pub(crate) fn expand(template: &str, user: &str, full: &str) -> Vec<u8> {
     let mut out = Vec::new();
@@ -39,6 +43,7 @@ fn call(inside: &str, user: &str, full: &str) -> Vec<u8> {
     let (name, argument) = inside.split_once(' ').unwrap_or((inside, ""));
     match name {
         "open" => OPEN.into(),
+        "component" => COMPONENT.into(),
         "user" => user.into(),
         "jid" => format!("{user}@localhost").into(),
         "full" => full.into(),

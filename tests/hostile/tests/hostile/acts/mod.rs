@@ -1,6 +1,7 @@
 //! Rows that take more than bytes: time, several connections, other transports.
 
 mod binding;
+mod components;
 mod enumeration;
 mod floods;
 mod keeping;
@@ -50,6 +51,11 @@ pub(crate) const ACTS: &[(&str, Act)] = acts! {
         a_downgrade_is_refused_whatever_is_proved
         a_header_that_changed_is_refused
         a_nonce_without_the_servers_part_is_refused;
+    components:
+        secrets_are_guessed_only_so_often
+        who_never_proves_anything_is_let_go
+        a_component_that_floods_loses_nothing_and_disturbs_nobody
+        who_writes_to_a_component_that_does_not_read_is_told;
     enumeration:
         answers_do_not_tell_who_exists
         time_does_not_tell_who_exists
