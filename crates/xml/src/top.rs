@@ -26,7 +26,7 @@ pub struct Top<'a> {
     /// From the end of the start tag to the beginning of the end tag.
     pub content: Range<usize>,
     /// The child elements, in order.
-    pub children: SmallVec<[Child<'a>; 2]>,
+    pub children: SmallVec<[Child<'a>; 4]>,
     /// Whether the element has text of its own other than white space.
     pub has_text: bool,
     /// Prefixes that are used in names anywhere in the stanza and bound by the stream header.

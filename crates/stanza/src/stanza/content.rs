@@ -8,7 +8,7 @@ use smallvec::SmallVec;
 use super::PayloadName;
 
 /// The names of the first-level children. Most stanzas have few.
-pub(super) type Names = SmallVec<[PayloadName; 2]>;
+pub(super) type Names = SmallVec<[PayloadName; 3]>;
 
 /// The content of a stanza; one that is empty takes no memory. It never changes: a stanza gets another.
 #[derive(Clone, Debug, Default)]
