@@ -50,8 +50,7 @@ pub struct Config {
     /// caller is told to try again later.
     pub patience_ms: NonZeroU32,
     /// How many writes may wait for one server, and how many reads may be under way in all. When as many wait, messages
-    /// wait in front, and their senders are not read from; everybody else is told to try again later. One account has at
-    /// most a sixteenth of this.
+    /// wait in front, and their senders are not read from; everybody else is told to try again later. Accounts take turns.
     pub queue: NonZeroUsize,
     /// How many writes go to a server at once at most, with one wait for its replicas.
     pub batch: NonZeroUsize,

@@ -1,15 +1,13 @@
 //! The way to the accounts: the running server, or the store when none runs.
 
-use std::sync::Arc;
-
 use rookery_admin::{Client, Operations, Request, Response};
-use rookery_storage_embedded::{EmbeddedLog, EmbeddedStore, OpenError};
+use rookery_storage_embedded::OpenError;
 use rookery_telemetry::Registry;
 use tokio::runtime::Runtime;
 
 use super::exit::Failure;
 use crate::config::Config;
-use crate::run::{self, StartError};
+use crate::run::{self, StartError, Stores};
 
 /// Whom to ask.
 #[derive(Debug)]
@@ -25,8 +23,7 @@ pub(super) enum Door {
 pub(super) struct Opened {
     runtime: Runtime,
     operations: Operations,
-    store: Arc<EmbeddedStore>,
-    log: Arc<EmbeddedLog>,
+    stores: Stores,
 }
 
 // === impl Door ===
@@ -68,13 +65,12 @@ impl Opened {
         config.auth.hashers = std::thread::available_parallelism().map_or(1, usize::from);
         let directory = run::DataDirectory::prepare(&config.data_dir)?;
         let registry = Registry::new();
-        let store = EmbeddedStore::open(&directory.store(), &config.store.embedded, &registry)?;
-        let log = EmbeddedLog::open(&directory.messages()?, &config.store.log, &registry)?;
+        let opened = Stores::open(&config.store, &directory, runtime.handle(), &registry);
+        let stores = runtime.block_on(Box::pin(opened))?;
         let accounts = run::Accounts {
             config: &config,
             hosts: &run::hosts(&config),
-            store: store.clone(),
-            log: log.clone(),
+            stores: stores.clone(),
             runtime: runtime.handle(),
             registry: &registry,
             secret: directory.secret()?,
@@ -83,8 +79,7 @@ impl Opened {
         Ok(Self {
             runtime,
             operations,
-            store,
-            log,
+            stores,
         })
     }
 
@@ -96,9 +91,6 @@ impl Opened {
 
 impl Drop for Opened {
     fn drop(&mut self) {
-        self.runtime.block_on(async {
-            self.log.close().await;
-            self.store.close().await;
-        });
+        self.runtime.block_on(self.stores.close());
     }
 }

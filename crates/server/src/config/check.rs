@@ -220,6 +220,9 @@ impl Findings {
                 format!("must be {}", error.allowed),
             );
         }
+        if let Err(error) = config.store.redis.validate() {
+            self.add(format!("store.redis.{}", error.key), error.what);
+        }
         self.keyed(config.auth.validate().err());
         self.keyed(config.listener.component.validate().err());
         self.keyed(config.log.validate().err());

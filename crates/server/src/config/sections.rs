@@ -129,12 +129,14 @@ pub struct HttpListener {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Store {
-    /// `embedded`: in files in `data_dir`, for one node.
+    /// `embedded`: in files in `data_dir`, for one node. `redis`: in Redis.
     pub kind: StoreKind,
     /// The embedded store.
     pub embedded: rookery_storage_embedded::Config,
     /// The message log.
     pub log: rookery_storage_embedded::LogConfig,
+    /// Redis.
+    pub redis: rookery_storage_redis::Config,
 }
 
 /// Which store keeps everything.
@@ -144,6 +146,8 @@ pub enum StoreKind {
     /// In files in `data_dir`.
     #[default]
     Embedded,
+    /// In Redis.
+    Redis,
 }
 
 /// `[runtime]`: the threads.

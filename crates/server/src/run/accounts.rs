@@ -7,11 +7,11 @@ use rookery_auth::{Authenticator, Services};
 use rookery_extension::{ContactKind, Contacts, Host, Hosts};
 use rookery_lifecycle::{Clock, TaskScope};
 use rookery_stanza::BareJid;
-use rookery_storage_embedded::{EmbeddedLog, EmbeddedStore};
 use rookery_telemetry::Registry;
 use tokio::runtime::Handle;
 
 use super::components;
+use super::stores::Stores;
 use crate::config::{self, Config};
 
 /// What the parts that work with accounts are made of.
@@ -21,10 +21,8 @@ pub struct Accounts<'a> {
     pub config: &'a Config,
     /// The hosts.
     pub hosts: &'a Hosts,
-    /// The store.
-    pub store: Arc<EmbeddedStore>,
-    /// The message log.
-    pub log: Arc<EmbeddedLog>,
+    /// The store, with the message log.
+    pub stores: Stores,
     /// Whose blocking threads hash passwords.
     pub runtime: &'a Handle,
     /// Where metrics are registered.
@@ -39,7 +37,7 @@ impl Accounts<'_> {
     /// What logs clients in.
     pub fn authenticator(&self) -> Authenticator {
         let services = Services {
-            store: self.store.clone(),
+            store: self.stores.store(),
             // Its tasks run on the runtime's blocking threads, which the authenticator bounds itself.
             scope: TaskScope::new("auth", self.runtime.clone(), 1),
             clock: Clock::system(),
@@ -64,10 +62,10 @@ impl Accounts<'_> {
     /// What makes, changes and removes accounts.
     pub fn accounts(&self, authenticator: &Authenticator) -> rookery_auth::Accounts {
         let hashing = authenticator.hashing().clone();
-        let store = self.store.clone();
+        let store = self.stores.store();
         rookery_auth::Accounts::new(&self.config.auth, self.names(), store, hashing)
             .with_clients(authenticator.clients().clone())
-            .with_log(self.log.clone())
+            .with_log(self.stores.log())
     }
 
     fn names(&self) -> Vec<String> {

@@ -10,6 +10,7 @@ use rookery_extension::RegistryError;
 use rookery_lifecycle::ScopeClosed;
 use rookery_storage::StoreError;
 use rookery_storage_embedded::OpenError;
+use rookery_storage_redis::OpenError as RedisError;
 use rookery_telemetry::LogError;
 use rookery_tls::CertificateError;
 
@@ -27,6 +28,9 @@ pub enum StartError {
     /// The store cannot be opened.
     #[error(transparent)]
     Store(#[from] OpenError),
+    /// The store in Redis cannot be opened.
+    #[error(transparent)]
+    Redis(#[from] RedisError),
     /// Messages that an earlier version kept cannot be moved into the message log.
     #[error("messages of an earlier version cannot be moved into the message log: {0}")]
     KeptMessages(#[from] StoreError),
@@ -110,7 +114,10 @@ impl StartError {
     pub(crate) fn is_configuration(&self) -> bool {
         matches!(
             self,
-            Self::Log(_) | Self::Certificate(_) | Self::ComponentSecret { .. }
+            Self::Log(_)
+                | Self::Certificate(_)
+                | Self::ComponentSecret { .. }
+                | Self::Redis(RedisError::Config(_) | RedisError::File { .. })
         )
     }
 

@@ -4,12 +4,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rookery_lifecycle::{Clock, TaskScope};
-use rookery_storage_embedded::{EmbeddedLog, EmbeddedStore};
 use rookery_tls::CertificateStore;
 use rookery_web::{Gate, Health};
 use tokio::time::Instant;
 
 use super::error::StartError;
+use super::stores::Stores;
 
 /// How often is looked.
 const PERIOD: Duration = Duration::from_secs(1);
@@ -25,8 +25,7 @@ struct Trouble {
 
 /// Starts the watch.
 pub(super) fn watch(
-    store: Arc<EmbeddedStore>,
-    log: Arc<EmbeddedLog>,
+    stores: Stores,
     certificates: Arc<CertificateStore>,
     health: Health,
     clock: Clock,
@@ -35,11 +34,14 @@ pub(super) fn watch(
     look_at_certificates(&certificates, &health, &clock);
     let watch = async move {
         let mut trouble = Trouble::default();
+        // A store that has never been well is not given time.
+        let mut begun = stores.health().is_ok();
         loop {
             tokio::time::sleep(PERIOD).await;
-            let well = store.health().and_then(|()| log.health()).is_ok();
+            let well = stores.health().is_ok();
+            begun |= well;
             let open = trouble.is_bearable(well, clock.now());
-            health.set(Gate::Store, open);
+            health.set(Gate::Store, begun && open);
             look_at_certificates(&certificates, &health, &clock);
         }
     };

@@ -8,9 +8,9 @@ use rookery_c2s::Listening;
 use rookery_component::Components;
 use rookery_extension::{Features, Hosts};
 use rookery_features::archive::retention;
-use rookery_lifecycle::{Clock, DrainSignal, TaskScope};
+use rookery_lifecycle::{Clock, DrainSignal, ListenError, TaskScope};
 use rookery_router::Router;
-use rookery_storage_embedded::{EmbeddedLog, EmbeddedStore};
+use rookery_storage::message_log::MessageLog;
 use rookery_telemetry::Registry;
 use rookery_tls::CertificateStore;
 use rookery_web::{Gate, Health, Heartbeats, Ops, State};
@@ -19,6 +19,7 @@ use tokio::runtime::Handle;
 use super::accounts::{self, Accounts};
 use super::directory::DataDirectory;
 use super::error::StartError;
+use super::stores::Stores;
 use super::threads::{self, Arbiters};
 use super::{certificates, gates, memory};
 use crate::build;
@@ -110,23 +111,13 @@ impl Ground {
         Ok(store)
     }
 
-    pub(super) async fn store(&self) -> Result<Arc<EmbeddedStore>, StartError> {
-        let (path, config) = (self.directory.store(), self.config.store.embedded.clone());
-        let registry = self.registry.clone();
-        let open = move || EmbeddedStore::open(&path, &config, &registry);
-        let opened = self.control.spawn_blocking(open).await;
-        Ok(opened.map_err(|error| StartError::Threads(error.into()))??)
-    }
-
-    /// The message log, beside the store.
-    pub(super) async fn log(&self) -> Result<Arc<EmbeddedLog>, StartError> {
-        let (path, config) = (self.directory.messages()?, self.config.store.log.clone());
-        let registry = self.registry.clone();
-        let open = move || EmbeddedLog::open(&path, &config, &registry);
-        let opened = self.control.spawn_blocking(open).await;
-        let log = opened.map_err(|error| StartError::Threads(error.into()))??;
-        self.health.set(Gate::Store, true);
-        Ok(log)
+    /// The store, with the message log.
+    pub(super) async fn stores(&self) -> Result<Stores, StartError> {
+        let config = &self.config.store;
+        let stores = Stores::open(config, &self.directory, &self.control, &self.registry).await?;
+        stores.bring_up_to_date().await?;
+        self.health.set(Gate::Store, stores.health().is_ok());
+        Ok(stores)
     }
 
     /// The arbiters, and what shows that they and the control runtime live.
@@ -144,14 +135,14 @@ impl Ground {
     /// Everything that is a feature, installed.
     pub(super) fn features(
         &self,
-        (store, log): (Arc<EmbeddedStore>, Arc<EmbeddedLog>),
+        stores: &Stores,
         accounts: rookery_auth::Accounts,
     ) -> Result<Features, StartError> {
-        self.retain(log.clone())?;
+        self.retain(stores.log())?;
         let parts = rookery_features::Parts {
             clock: self.clock.clone(),
-            store,
-            log,
+            store: stores.store(),
+            log: stores.log(),
             archive: self.config.archive.clone(),
             accounts,
             metrics: self.registry.clone(),
@@ -160,7 +151,7 @@ impl Ground {
     }
 
     /// Has old messages leave the log.
-    fn retain(&self, log: Arc<EmbeddedLog>) -> Result<(), StartError> {
+    fn retain(&self, log: Arc<dyn MessageLog>) -> Result<(), StartError> {
         let parts = retention::Parts {
             log,
             hosts: self
@@ -181,7 +172,7 @@ impl Ground {
     pub(super) fn router(
         &self,
         features: Features,
-        (store, log): (Arc<EmbeddedStore>, Arc<EmbeddedLog>),
+        stores: &Stores,
         components: Components,
         arbiters: &Arbiters,
     ) -> Router {
@@ -190,8 +181,8 @@ impl Ground {
             hosts: self.hosts.clone(),
             domains: Arc::new(components),
             features,
-            store,
-            log,
+            store: stores.store(),
+            log: stores.log(),
             scope: self.scopes.accounts.clone(),
             clock: self.clock.clone(),
             registry: self.registry.clone(),
@@ -199,16 +190,11 @@ impl Ground {
         Router::start(parts, &arbiters.handles())
     }
 
-    pub(super) fn accounts(
-        &self,
-        store: Arc<EmbeddedStore>,
-        log: Arc<EmbeddedLog>,
-    ) -> Result<Accounts<'_>, StartError> {
+    pub(super) fn accounts(&self, stores: &Stores) -> Result<Accounts<'_>, StartError> {
         Ok(Accounts {
             config: &self.config,
             hosts: &self.hosts,
-            store,
-            log,
+            stores: stores.clone(),
             runtime: &self.control,
             registry: &self.registry,
             secret: self.directory.secret()?,
@@ -246,12 +232,7 @@ impl Ground {
             scope: self.scopes.listeners.clone(),
             drain: self.signal.clone(),
         };
-        rookery_c2s::listen(config, services).map_err(|error| match error {
-            rookery_c2s::ListenError::Bind { address, source } => {
-                StartError::address(&self.config, address, &source)
-            }
-            rookery_c2s::ListenError::Scope(error) => error.into(),
-        })
+        rookery_c2s::listen(config, services).map_err(|error| self.not_listening(error))
     }
 
     pub(super) fn components(
@@ -269,12 +250,16 @@ impl Ground {
             stream: self.config.stream.clone(),
         };
         let listening = rookery_component::listen(&self.config.listener.component, services);
-        listening.map_err(|error| match error {
-            rookery_component::ListenError::Bind { address, source } => {
+        listening.map_err(|error| self.not_listening(error))
+    }
+
+    fn not_listening(&self, error: ListenError) -> StartError {
+        match error {
+            ListenError::Bind { address, source } => {
                 StartError::address(&self.config, address, &source)
             }
-            rookery_component::ListenError::Scope(error) => error.into(),
-        })
+            ListenError::Scope(error) => error.into(),
+        }
     }
 
     pub(super) fn administrators(&self, operations: Operations) -> Result<(), StartError> {
@@ -291,18 +276,13 @@ impl Ground {
         let (registry, health) = (self.registry.clone(), self.health.clone());
         let (config, clock) = (&self.config.listener.ops, self.clock.clone());
         let listening = rookery_web::listen(config, registry, health, clock, &self.scopes.own);
-        listening.map_err(|error| match error {
-            rookery_web::ListenError::Bind { address, source } => {
-                StartError::address(&self.config, address, &source)
-            }
-            rookery_web::ListenError::Scope(error) => error.into(),
-        })
+        listening.map_err(|error| self.not_listening(error))
     }
 
     /// Opens the last gates: everything is there.
     pub(super) fn serve(
         &self,
-        (store, log): (&Arc<EmbeddedStore>, &Arc<EmbeddedLog>),
+        stores: &Stores,
         certificates: &Arc<CertificateStore>,
         clients: &Listening,
     ) -> Result<(), StartError> {
@@ -310,8 +290,7 @@ impl Ground {
         memory::watch(limits, clients.clone(), &self.registry, &self.scopes.own)?;
         let (health, clock) = (self.health.clone(), self.clock.clone());
         gates::watch(
-            store.clone(),
-            log.clone(),
+            stores.clone(),
             certificates.clone(),
             health,
             clock,

@@ -6,7 +6,8 @@
 //!   `components.rs` make the parts that need more than their configuration;
 //! * `threads.rs` starts the threads and has them beat; `gates.rs` watches what readiness depends on, and
 //!   `memory.rs` how much memory is in use;
-//! * `stopwatch.rs` measures the start, in which `kept_messages.rs` moves what an earlier version kept;
+//! * `stores.rs` opens whichever store is configured; `stopwatch.rs` measures the start, in which `kept_messages.rs` moves
+//!   what an earlier version kept;
 //! * `signals.rs` and `panics.rs` are what comes from outside and what should never come;
 //! * `development.rs` is for those who try it.
 
@@ -24,6 +25,7 @@ mod node;
 mod panics;
 mod signals;
 mod stopwatch;
+mod stores;
 mod threads;
 
 use std::fs;
@@ -40,6 +42,7 @@ pub use components::check as check_components;
 pub use directory::DataDirectory;
 pub use error::StartError;
 pub use ground::features;
+pub use stores::Stores;
 pub use threads::control_runtime;
 
 use crate::config::{Config, Loaded, StoreKind};

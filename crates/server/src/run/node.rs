@@ -11,7 +11,6 @@ use rookery_delivery::Close;
 use rookery_lifecycle::Drain;
 use rookery_router::Router;
 use rookery_stanza::BareJid;
-use rookery_storage_embedded::{EmbeddedLog, EmbeddedStore};
 use rookery_telemetry::Registry;
 use rookery_tls::CertificateStore;
 use rookery_web::{Ops, Phase, State};
@@ -21,8 +20,8 @@ use super::components;
 use super::directory::DataDirectory;
 use super::error::StartError;
 use super::ground::Ground;
-use super::kept_messages;
 use super::stopwatch::Stopwatch;
+use super::stores::Stores;
 use super::threads::Arbiters;
 use crate::build;
 use crate::config::{Config, Sources};
@@ -39,8 +38,7 @@ pub(super) struct Node {
     ground: Ground,
     drain: Drain,
     arbiters: Arbiters,
-    store: Arc<EmbeddedStore>,
-    log: Arc<EmbeddedLog>,
+    stores: Stores,
     certificates: Arc<CertificateStore>,
     router: Router,
     operations: Operations,
@@ -69,24 +67,14 @@ impl Node {
         let mut watch = Stopwatch::new(ground.clock.clone(), ground.health.clone());
         let certificates = ground.certificates()?;
         watch.lap(Phase::Certificate);
-        let store = ground.store().await?;
-        let log = ground.log().await?;
-        kept_messages::move_into_log(&store, &*log).await?;
+        let stores = ground.stores().await?;
         watch.lap(Phase::Store);
         let arbiters = ground.threads()?;
-        let accounts = ground.accounts(store.clone(), log.clone())?;
+        let accounts = ground.accounts(&stores)?;
         let authenticator = accounts.authenticator();
-        let features = ground.features(
-            (store.clone(), log.clone()),
-            accounts.accounts(&authenticator),
-        )?;
+        let features = ground.features(&stores, accounts.accounts(&authenticator))?;
         let components = components::load(&ground.config, &ground.registry)?;
-        let router = ground.router(
-            features.clone(),
-            (store.clone(), log.clone()),
-            components.clone(),
-            &arbiters,
-        );
+        let router = ground.router(features.clone(), &stores, components.clone(), &arbiters);
         watch.lap(Phase::Runtime);
         let sessions: Arc<dyn Sessions> = Arc::new(SessionsOf(router.clone()));
         let operations = accounts.operations(&authenticator, Some(sessions));
@@ -96,13 +84,12 @@ impl Node {
         ground.administrators(operations.clone())?;
         let ops = Some(ground.operators()?);
         watch.lap(Phase::Listeners);
-        ground.serve((&store, &log), &certificates, &listening)?;
+        ground.serve(&stores, &certificates, &listening)?;
         let node = Self {
             ground,
             drain,
             arbiters,
-            store,
-            log,
+            stores,
             certificates,
             router,
             operations,
@@ -192,8 +179,7 @@ impl Node {
         if let Err(error) = control.spawn_blocking(move || arbiters.stop()).await {
             tracing::error!(%error, "waiting for the arbiters failed");
         }
-        self.log.close().await;
-        self.store.close().await;
+        self.stores.close().await;
         health.enter(State::Stopped);
         if let Some(ops) = self.ops.take() {
             ops.stop().await;

@@ -4,7 +4,7 @@ use redis::{Cmd, Value, cmd};
 use rookery_stanza::{BareJid, Jid};
 use rookery_storage::StoreError;
 use rookery_storage::message_log::{
-    End, Filter, ORIGINS, Origin, Page, PageQuery, Paged, Row, RowId, Span,
+    End, Filter, ORIGINS, Origin, PAGE_BYTES, Page, PageQuery, Paged, Row, RowId, Span,
 };
 
 use super::place::{self, Entry};
@@ -14,13 +14,13 @@ use crate::reply;
 use crate::store::RedisStore;
 
 /// How many entries of the index are read at once.
-const ENTRIES: usize = 512;
+pub(super) const ENTRIES: usize = 512;
 
 /// From which order to which, both included.
 #[derive(Clone, Copy, Debug)]
-struct Range {
-    from: u64,
-    to: u64,
+pub(super) struct Range {
+    pub(super) from: u64,
+    pub(super) to: u64,
 }
 
 /// A row of the archive, which may be owed and may have another payload.
@@ -54,19 +54,19 @@ impl Found {
 // === impl Range ===
 
 impl Range {
-    fn of(filter: &Filter) -> Self {
+    pub(super) fn of(filter: &Filter) -> Self {
         Self {
             from: filter.first_order(),
             to: filter.end_order().saturating_sub(1),
         }
     }
 
-    fn is_empty(self) -> bool {
+    pub(super) fn is_empty(self) -> bool {
         self.from > self.to
     }
 
     /// Up to `count` rows of a stream, from one end.
-    fn of_stream(self, keys: &Keys, end: End, count: usize) -> Cmd {
+    pub(super) fn of_stream(self, keys: &Keys, end: End, count: usize) -> Cmd {
         let (from, to) = (place::in_stream(self.from), place::in_stream(self.to));
         let mut command = match end {
             End::Oldest => cmd("XRANGE"),
@@ -82,7 +82,7 @@ impl Range {
     }
 
     /// What the entries of a correspondent lie between in the index.
-    fn of_index(self, with: &BareJid) -> (String, String) {
+    pub(super) fn of_index(self, with: &BareJid) -> (String, String) {
         let digest = place::of_correspondent(with);
         // No digit is above this letter.
         (
@@ -141,6 +141,7 @@ impl RedisStore {
                     .await?
             }
         };
+        let complete = !cut(&mut found) && complete;
         if query.end == End::Newest {
             found.reverse();
         }
@@ -182,7 +183,7 @@ impl RedisStore {
     }
 
     /// Shows the entries of a correspondent, from one end, for as long as they are wanted.
-    async fn look_through(
+    pub(super) async fn look_through(
         &self,
         keys: &Keys,
         with: &Jid,
@@ -225,66 +226,6 @@ impl RedisStore {
             }
         }
         Ok(())
-    }
-
-    /// How many rows match, up to a limit.
-    pub(super) async fn archive_count(
-        &self,
-        account: &BareJid,
-        filter: &Filter,
-        limit: usize,
-    ) -> Result<usize, StoreError> {
-        let (keys, range) = (self.wire.keys(account), Range::of(filter));
-        if range.is_empty() {
-            return Ok(0);
-        }
-        let everything = filter.start.is_none() && filter.end.is_none();
-        let command = match &filter.with {
-            Some(with) if with.is_full() => {
-                let mut count = 0;
-                self.look_through(&keys, with, range, End::Oldest, |_| {
-                    count += 1;
-                    count < limit
-                })
-                .await?;
-                return Ok(count.min(limit));
-            }
-            Some(with) => {
-                let (from, to) = range.of_index(&with.bare());
-                let mut command = cmd("ZLEXCOUNT");
-                command.arg(keys.key("index")).arg(from).arg(to);
-                command
-            }
-            None if everything => {
-                let mut command = cmd("XLEN");
-                command.arg(keys.key("rows"));
-                command
-            }
-            None => return self.count_between(&keys, range, limit).await,
-        };
-        let count = reply::int(&reply::one(self.wire.read(&keys, vec![command]).await?)?)?;
-        Ok(usize::try_from(count).unwrap_or(usize::MAX).min(limit))
-    }
-
-    /// Counts rows of a time, of which a stream does not keep count.
-    async fn count_between(
-        &self,
-        keys: &Keys,
-        mut range: Range,
-        limit: usize,
-    ) -> Result<usize, StoreError> {
-        let mut count = 0;
-        while count < limit && !range.is_empty() {
-            let some = ENTRIES.min(limit - count);
-            let command = range.of_stream(keys, End::Oldest, some);
-            let found = Found::read(reply::one(self.wire.read(keys, vec![command]).await?)?)?;
-            count += found.len();
-            match found.last() {
-                Some(last) if found.len() == some => range.from = last.order.saturating_add(1),
-                _ => break,
-            }
-        }
-        Ok(count)
     }
 
     /// The rows with these ids.
@@ -395,6 +336,20 @@ impl RedisStore {
         let (first, last) = (id(first)?, id(last)?);
         Ok(first.zip(last).map(|(first, last)| Span { first, last }))
     }
+}
+
+/// Ends a page where its payloads are as large as a page may be; whether that left anything out.
+fn cut(found: &mut Vec<Found>) -> bool {
+    let mut bytes = 0;
+    let within = |row: &&Found| {
+        let before = bytes;
+        bytes += row.stored.payload.len();
+        before < PAGE_BYTES
+    };
+    let some = found.iter().take_while(within).count();
+    let all = found.len();
+    found.truncate(some);
+    some < all
 }
 
 /// The row of this order.

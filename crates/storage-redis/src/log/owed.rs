@@ -37,12 +37,13 @@ impl RedisStore {
             .map(drop)
     }
 
-    /// Owed rows in order.
+    /// Owed rows in order, until they have as many bytes as this.
     pub(super) async fn owed_page(
         &self,
         account: &BareJid,
         after: Option<RowId>,
         limit: usize,
+        bytes: usize,
     ) -> Result<Vec<Row>, StoreError> {
         let keys = self.wire.keys(account);
         let mut command = self.reading_owed(&keys);
@@ -51,7 +52,7 @@ impl RedisStore {
             || "-".to_owned(),
             |after| format!("({:016x}g", after.order()),
         );
-        command.arg("page").arg(from).arg(limit);
+        command.arg("page").arg(from).arg(limit).arg(bytes);
         let answer = reply::one(self.wire.read(&keys, vec![command]).await?)?;
         reply::list(answer)?
             .into_iter()

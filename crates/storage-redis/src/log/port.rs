@@ -5,8 +5,8 @@ use bytes::Bytes;
 use rookery_stanza::BareJid;
 use rookery_storage::StoreError;
 use rookery_storage::message_log::{
-    Appended, Filter, Header, MessageLog, NewMessage, Opened, Origin, PageQuery, Paged, Retention,
-    Row, RowId, Span, Tail, Trimmed,
+    Appended, Filter, Header, MessageLog, NewMessage, Opened, Origin, PAGE_BYTES, PageQuery, Paged,
+    Retention, Row, RowId, Span, Tail, Trimmed,
 };
 
 use crate::directory::{self, List};
@@ -46,7 +46,10 @@ impl MessageLog for RedisStore {
         limit: usize,
     ) -> Result<Vec<Row>, StoreError> {
         self.wire
-            .measured(Operation::ReadLog, self.owed_page(account, after, limit))
+            .measured(
+                Operation::ReadLog,
+                self.owed_page(account, after, limit, PAGE_BYTES),
+            )
             .await
     }
 
@@ -56,7 +59,8 @@ impl MessageLog for RedisStore {
         after: Option<RowId>,
         limit: usize,
     ) -> Result<Vec<Header>, StoreError> {
-        let rows = self.read_owed(account, after, limit).await?;
+        let rows = self.owed_page(account, after, limit, usize::MAX);
+        let rows = self.wire.measured(Operation::ReadLog, rows).await?;
         Ok(rows.into_iter().map(Row::into_header).collect())
     }
 
