@@ -18,3 +18,4 @@ mod reference;
 pub mod sasl;
 pub mod scanner;
 pub mod stanza;
+pub mod stream_management;

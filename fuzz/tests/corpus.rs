@@ -6,6 +6,7 @@ use std::{fs, panic};
 
 use rookery_fuzz::{
     configuration, data_form, jid, negotiation, proxy_header, records, sasl, scanner, stanza,
+    stream_management,
 };
 use rookery_stanza::BareJid;
 
@@ -75,6 +76,11 @@ fn whoever_has_a_proof_logs_in() {
             "{seed}"
         );
     }
+}
+
+#[test]
+fn streams_that_are_resumed_have_every_stanza_once_and_in_order() {
+    holds("stream_management", stream_management::check);
 }
 
 #[test]
