@@ -225,11 +225,16 @@ impl Client {
                 }
                 (None, Some(number)) => {
                     let row = reading::row(stanza, &self.account);
-                    promises.message(&self.account, id, number, row);
+                    let is_delayed = stanza.has("delay", ns::DELAY);
+                    promises.message(&self.account, id, number, (row, is_delayed));
                 }
                 (None, None) => {}
             },
-            (Kind::Iq(kind), _) if kind.is_request() => {
+            (Kind::Iq(kind), number) if kind.is_request() => {
+                let asked = number.and_then(|number| promises.requests.get_mut(&number));
+                if let Some(asked) = asked {
+                    asked.left_to_client = true;
+                }
                 self.say(stanza.result_reply(None), up);
             }
             (Kind::Iq(_), Some(number)) => promises.answered(number),

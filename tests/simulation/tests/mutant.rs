@@ -41,6 +41,8 @@ pub(crate) enum Mutant {
     AnswerTwice,
     /// A request that was answered is answered with an error as well, when the session of whoever answered ends.
     ForgetAnswer,
+    /// Nobody stops waiting for a store that does not answer.
+    WaitForEver,
     /// Nothing bounds what waits for a client.
     NoBound,
 }
@@ -60,10 +62,7 @@ pub(crate) const ALL: &[Mutant] = &[
     Mutant::Overtake,
     Mutant::CountTooFew,
     Mutant::SendAgainTooMuch,
-];
-
-/// Those that are found only when everything is checked.
-pub(crate) const STRICT: &[Mutant] = &[
+    Mutant::WaitForEver,
     Mutant::CopyTwice,
     Mutant::LoseCopy,
     Mutant::CopyToRecipient,

@@ -2,12 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use rookery_delivery::{BindTerms, Budget, Delivery, Permit, Refusal, SessionId, SessionKey};
 use rookery_router::simulation::{Answers, Event, Events, Home, Job, Mail, Seat, Town};
 use rookery_session::stream_management::{Asker, Failed, Former, SmId, may_resume};
-use rookery_stanza::{BareJid, Condition, Jid, RowId, Stanza};
+use rookery_stanza::{BareJid, Condition, Jid, RowId, Stanza, StanzaError};
 use rookery_storage::message_log::{Appended, NewMessage};
 use rookery_telemetry::{Gauge, Registry};
 use tokio::time::Instant;
@@ -18,15 +19,16 @@ use crate::mutant::Mutant;
 use crate::promises::{Promises, StreamId};
 use crate::random::Random;
 use crate::reading;
-use crate::session::{
-    LIMITS, Link, Out, Scene, Session, ToConnection, ToSession, is_answer,
-};
+use crate::session::{LIMITS, Link, Out, Scene, Session, ToConnection, ToSession, is_answer};
 
 /// Inputs that wait for one home at most; a session is told when there are more.
 const MAILBOX: usize = 48;
 
 /// How long a session has to unbind, in milliseconds.
 const UNBIND: u64 = 10_000;
+
+/// How long the store may take, and how long a stanza may wait before, in milliseconds.
+const PATIENCE: u64 = 15_000;
 
 /// What has to be there all the while.
 pub(crate) struct Ground<'a> {
@@ -64,6 +66,8 @@ pub(crate) struct Node {
     homes: BTreeMap<BareJid, Home>,
     pub(crate) mail: BTreeMap<BareJid, VecDeque<(Mail, Option<Permit>)>>,
     pub(crate) asked: BTreeMap<BareJid, Asked>,
+    /// Accounts whose question the store does not answer, and when it was asked.
+    hangs: BTreeMap<BareJid, u64>,
     pub(crate) confirms: VecDeque<(BareJid, Vec<RowId>)>,
     pub(crate) sessions: BTreeMap<SessionId, Session>,
     /// Sessions that homes have.
@@ -86,6 +90,7 @@ impl Node {
             homes: BTreeMap::new(),
             mail: BTreeMap::new(),
             asked: BTreeMap::new(),
+            hangs: BTreeMap::new(),
             confirms: VecDeque::new(),
             sessions: BTreeMap::new(),
             ports: BTreeSet::new(),
@@ -227,7 +232,9 @@ impl Node {
         let Some((mail, permit)) = mail else {
             return;
         };
-        ground.promises.note(|| format!("   {account} takes {mail:?}"));
+        ground
+            .promises
+            .note(|| format!("   {account} takes {mail:?}"));
         let error = mail.received().filter(|stanza| stanza.is_error());
         if let Some(number) = error.and_then(reading::number) {
             told(number, ground);
@@ -323,6 +330,47 @@ impl Node {
         }
     }
 
+    /// Whether the store answers this account at all.
+    pub(crate) fn is_answered(&self, account: &BareJid) -> bool {
+        !self.hangs.contains_key(account)
+    }
+
+    /// What waits for a store that does not answer goes back to its sender in time. Whether the store does what it was
+    /// asked for, nobody knows.
+    pub(crate) fn time_out(&mut self, ground: &mut Ground<'_>) {
+        if ground.mutant == Some(Mutant::WaitForEver) {
+            return;
+        }
+        let over = |(_, since): &(&BareJid, &u64)| **since + PATIENCE <= ground.now;
+        let over = self.hangs.iter().filter(over);
+        let over: Vec<BareJid> = over.map(|(account, _)| account.clone()).collect();
+        for account in over {
+            self.hangs.remove(&account);
+            let Some(Asked::Waits(job)) = self.asked.remove(&account) else {
+                continue;
+            };
+            ground.hazards.met(Hazard::StoreHung);
+            if !job.append.is_empty() && ground.random.happens(400) {
+                ground.hazards.met(Hazard::FailedAppendWasMade);
+                ground.disk.append(job.append.clone(), true);
+            }
+            ground.promises.late(&account, ground.disk);
+            let before = ground
+                .instant
+                .into_std()
+                .checked_sub(Duration::from_millis(PATIENCE));
+            let mut events = Events::new();
+            if let (Some(home), Some(before)) = (self.homes.get_mut(&account), before) {
+                let refused = home.refuse_overdue(before, &mut events);
+                ground.hazards.times(Hazard::WaitedTooLong, refused as u64);
+            }
+            self.perform(&account, events, ground);
+            let asked = Asked::Done(job, Answers::default());
+            self.asked.insert(account.clone(), asked);
+            self.store_answered(&account, ground);
+        }
+    }
+
     /// Accounts of which the log could not note what clients have.
     pub(crate) fn unnoted(&self) -> impl Iterator<Item = &BareJid> {
         // Not while something is read: what is noted in between would be handed over again.
@@ -377,6 +425,17 @@ impl Node {
         self.perform(account, events, ground);
     }
 
+    /// A session hears whether it has its resource: what it was handed before.
+    fn bound(&mut self, id: SessionId, answer: Result<Jid, StanzaError>) -> Vec<Delivery> {
+        if answer.is_ok() {
+            self.ports.insert(id);
+        }
+        if let Some(session) = self.sessions.get_mut(&id) {
+            session.inbox.push_back(ToSession::Bound(answer));
+        }
+        self.binding.remove(&id).unwrap_or_default()
+    }
+
     /// Does what a home wants done.
     fn perform(&mut self, account: &BareJid, events: Events, ground: &mut Ground<'_>) {
         let mut refused: Vec<(SessionId, Refusal, Delivery)> = Vec::new();
@@ -385,29 +444,18 @@ impl Node {
             match event {
                 Event::Deliver(session, delivery) => {
                     note_delivery(account, session, &delivery, ground);
-                    if let Err(back) = self.deliver(session, delivery, ground) {
-                        let (why, delivery) = *back;
-                        refused.push((session, why, delivery));
-                    }
+                    let refusal = self.deliver(session, delivery, ground).err();
+                    refused.extend(refusal.map(|back| (session, back.0, back.1)));
                 }
                 Event::Send(to, mail) => self.send(&to, mail, permit, ground),
                 Event::Ask(job) => self.ask(account, job, ground),
                 Event::Confirm(rows) => self.confirms.push_back((account.clone(), rows)),
                 Event::Bound(session, answer) => {
-                    let early = self.binding.remove(&session).unwrap_or_default();
-                    if answer.is_ok() {
-                        self.ports.insert(session);
-                    }
-                    if let Some(session) = self.sessions.get_mut(&session) {
-                        let answer = answer.map_err(|error| *error);
-                        session.inbox.push_back(ToSession::Bound(answer));
-                    }
+                    let early = self.bound(session, answer.map_err(|error| *error));
                     for delivery in early {
                         ground.hazards.met(Hazard::HandedWhileBinding);
-                        if let Err(back) = self.deliver(session, delivery, ground) {
-                            let (why, delivery) = *back;
-                            refused.push((session, why, delivery));
-                        }
+                        let refusal = self.deliver(session, delivery, ground).err();
+                        refused.extend(refusal.map(|back| (session, back.0, back.1)));
                     }
                 }
                 Event::Close(session, _) => {
@@ -458,6 +506,9 @@ impl Node {
             };
             Asked::Done(job, answers)
         } else {
+            if ground.failing && ground.random.happens(30) {
+                self.hangs.insert(account.clone(), ground.now);
+            }
             Asked::Waits(job)
         };
         self.asked.insert(account.clone(), asked);
@@ -557,10 +608,13 @@ impl Node {
     fn submit(&mut self, key: SessionKey, stanza: Stanza, permit: Permit, ground: &mut Ground<'_>) {
         let account = key.jid.bare();
         let number = reading::number(&stanza);
-        ground.promises.note(|| format!("   {key:?} submits {number:?}"));
+        ground
+            .promises
+            .note(|| format!("   {key:?} submits {number:?}"));
         let request = number.and_then(|number| ground.promises.requests.get_mut(&number));
         if let Some(request) = request {
             request.read = true;
+            request.left_to_client &= !is_answer(&stanza);
         }
         let waiting = self.mail.get(&account).map_or(0, VecDeque::len);
         if waiting < MAILBOX {
@@ -729,7 +783,11 @@ fn note_delivery(
     }
     if let (Some(row), Some(number)) = (delivery.custody.row(), number) {
         let copied = ground.promises.copied.get_mut(&(account.clone(), number));
-        if let Some(copied) = copied {
+        // What is left when nobody whom it was for is there comes to another, who may have a copy.
+        let is_left = delivery.stanza.has("delay", "urn:xmpp:delay");
+        if let Some(copied) = copied
+            && !is_left
+        {
             copied.direct.insert(to);
         }
         ground

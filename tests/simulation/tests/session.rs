@@ -565,6 +565,12 @@ impl Session {
             undelivered.extend(unacknowledged.map(|one| one.delivery));
         }
         undelivered.append(&mut self.late);
+        let was_answered = |one: &&Delivery| {
+            let is_request = matches!(one.stanza.kind, Kind::Iq(kind) if kind.is_request());
+            is_request && one.custody == Custody::Copy
+        };
+        let answered = undelivered.iter().filter(was_answered).count();
+        (scene.hazards).times(Hazard::AnsweredUnacknowledged, answered as u64);
         let sizes = undelivered.iter().map(|delivery| delivery.stanza.size());
         self.budget.give_back(sizes.sum());
         undelivered.retain(is_missed);

@@ -80,7 +80,7 @@ enum Act {
 }
 
 impl World {
-    pub(crate) fn new(seed: u64, mutant: Option<Mutant>, strict: bool) -> Self {
+    pub(crate) fn new(seed: u64, mutant: Option<Mutant>) -> Self {
         let mut random = Random::new(seed);
         let host = Host::new(BareJid::parse(HOST).unwrap());
         let config = Config {
@@ -103,7 +103,7 @@ impl World {
             numbers: 0,
             failing: false,
             mutant,
-            promises: Promises::new(strict),
+            promises: Promises::default(),
             hazards: Hazards::default(),
             trace: 0,
             random,
@@ -189,6 +189,7 @@ impl World {
     fn wake(&mut self) {
         let instant = self.start + Duration::from_millis(self.now - 1_700_000_000_000);
         self.node.wake(self.now, instant);
+        self.on_ground(Node::time_out);
         while let Some((link, what)) = self.node.told.pop_front() {
             if let ToConnection::Abandon = what {
                 self.close(link, false);
@@ -229,10 +230,11 @@ impl World {
             }
         }
         for (account, asked) in &self.node.asked {
-            acts.push(match asked {
-                Asked::Waits(_) => Act::Store(account.clone()),
-                Asked::Done(..) => Act::StoreAnswer(account.clone()),
-            });
+            match asked {
+                Asked::Waits(_) if !self.node.is_answered(account) => {}
+                Asked::Waits(_) => acts.push(Act::Store(account.clone())),
+                Asked::Done(..) => acts.push(Act::StoreAnswer(account.clone())),
+            }
         }
         if !self.node.confirms.is_empty() {
             acts.push(Act::Confirm);
@@ -287,7 +289,8 @@ impl World {
         let Some(connection) = self.connections.get_mut(&link) else {
             return;
         };
-        let (client, since) = (connection.client, self.start.into_std());
+        let since = self.start + Duration::from_millis(self.now - 1_700_000_000_000);
+        let (client, since) = (connection.client, since.into_std());
         for _ in 0..count {
             match connection.up.pop_front() {
                 Some(Up::Said(what)) => {
@@ -530,6 +533,7 @@ impl World {
         let request = Request {
             stream,
             read: false,
+            left_to_client: false,
             answers: 0,
         };
         self.promises.requests.insert(number, request);
@@ -609,7 +613,8 @@ impl World {
         let connected = self.clients.iter().filter(|client| client.is_online());
         let streams = connected.filter_map(|client| client.stream.as_ref());
         let living: BTreeSet<StreamId> = streams.map(|stream| stream.id).collect();
-        self.promises.at_the_end(&self.disk, &living);
+        self.promises
+            .at_the_end(&self.disk, &living, self.node.in_flight());
     }
 
     /// Until nothing happens any more.
