@@ -7,8 +7,8 @@ use bytes::Bytes;
 use rookery_lifecycle::Clock;
 use rookery_stanza::{BareJid, Jid};
 use rookery_stream::{
-    Config, Effect, Grants, Inline, Input, Mechanisms, Negotiation, Offer, SaslReply, Security, Service,
-    Stage, StartTls, TlsFacts,
+    Config, Effect, Grants, Inline, Input, Mechanisms, Negotiation, Offer, SaslReply, Security,
+    Service, Stage, StartTls, TlsFacts,
 };
 
 const HELLO: &str = "<stream:stream to='example.com' version='1.0' xml:lang='en' \

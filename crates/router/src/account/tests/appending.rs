@@ -196,7 +196,11 @@ fn new_messages_come_behind_those_that_are_left_and_to_others_at_once() {
     assert_eq!(other.len(), 1);
     let rows = |got: &[Delivery]| got.iter().filter_map(|d| d.custody.row()).collect();
     world.confirm(CHAMBER, rows(&other));
-    assert_eq!(world.owed("juliet@example.com").len(), 101, "it is still to come to the balcony");
+    assert_eq!(
+        world.owed("juliet@example.com").len(),
+        101,
+        "it is still to come to the balcony"
+    );
     world.confirm(JULIET, rows(&got));
     let rest = messages(&mut world, JULIET);
     assert_eq!(rest.len(), 37);
@@ -253,7 +257,11 @@ fn what_a_session_had_that_ends_comes_before_what_came_for_it_since_by_rfc6120_s
     assert_eq!(had.len(), 1);
     world.bind("juliet@example.com", Some("balcony"));
     world.send(ROMEO, &chat("juliet@example.com", "2"));
-    assert_eq!(messages(&mut world, CHAMBER).len(), 0, "not before the first");
+    assert_eq!(
+        messages(&mut world, CHAMBER).len(),
+        0,
+        "not before the first"
+    );
     world.disconnect(JULIET, had);
     let got = messages(&mut world, CHAMBER);
     assert_eq!(got.len(), 2);
