@@ -104,6 +104,16 @@ fn message(account: &BareJid, number: u64) -> NewMessage {
     }
 }
 
+/// What is asked of the store.
+#[derive(Clone, Copy)]
+struct Load {
+    seconds: u64,
+    accounts: u64,
+    in_flight: u64,
+    /// Rows a second; 0 for as many as it takes.
+    rate: u64,
+}
+
 #[tokio::main]
 async fn main() {
     let arguments: Vec<u64> = std::env::args()
@@ -111,81 +121,90 @@ async fn main() {
         .filter_map(|text| text.parse().ok())
         .collect();
     let nth = |nth: usize, default| arguments.get(nth).copied().unwrap_or(default);
-    let (seconds, accounts, in_flight, rate) = (nth(0, 5), nth(1, 1000), nth(2, 256), nth(3, 0));
+    let load = Load {
+        seconds: nth(0, 5),
+        accounts: nth(1, 1000),
+        in_flight: nth(2, 256),
+        rate: nth(3, 0),
+    };
     for durability in [Durability::Wait, Durability::Reply] {
-        let primary = Server::start(None);
-        let replica = Server::start(Some(primary.port));
-        let config = Config {
-            urls: vec![format!("redis://127.0.0.1:{}", primary.port)],
-            durability,
-            ..Config::default()
-        };
-        let store = RedisStore::open(&config, Handle::current(), &Registry::new())
-            .await
-            .unwrap();
-        while store.health().is_err() {
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
-        let accounts: Arc<Vec<BareJid>> = Arc::new(
-            (0..accounts)
-                .filter_map(|nth| BareJid::parse(&format!("user{nth}@a.example")).ok())
-                .collect(),
-        );
-        for account in accounts.iter() {
-            store.open(account, 0).await.unwrap();
-        }
-        let (before, own) = ((primary.seconds(), replica.seconds()), own_seconds());
-        let next = Arc::new(AtomicU64::new(0));
-        let (started, end) = (
-            Instant::now(),
-            Instant::now() + Duration::from_secs(seconds),
-        );
-        let workers = (0..in_flight).map(|_| {
-            let (store, accounts, next) =
-                (Arc::clone(&store), Arc::clone(&accounts), Arc::clone(&next));
-            Handle::current().spawn(async move {
-                let mut times = Histogram::<u64>::new(3).unwrap();
-                while Instant::now() < end {
-                    let number = next.fetch_add(1, Ordering::Relaxed);
-                    // Measured from when it should have been sent.
-                    let due = (number * 1_000_000)
-                        .checked_div(rate)
-                        .map_or_else(Instant::now, |micros| {
-                            started + Duration::from_micros(micros)
-                        });
-                    tokio::time::sleep_until(due).await;
-                    let place = usize::try_from(number).unwrap_or_default() % accounts.len();
-                    if let Some(account) = accounts.get(place) {
-                        store.append(vec![message(account, number)]).await.unwrap();
-                    }
-                    times
-                        .record(u64::try_from(due.elapsed().as_micros()).unwrap_or(u64::MAX))
-                        .unwrap();
-                }
-                times
-            })
-        });
-        let workers: Vec<_> = workers.collect();
-        let mut times = Histogram::<u64>::new(3).unwrap();
-        for worker in workers {
-            times.add(worker.await.unwrap()).unwrap();
-        }
-        let took = started.elapsed().as_secs_f64();
-        let rows = times.len();
-        let per_row =
-            |seconds: f64| seconds * 1e6 / f64::from(u32::try_from(rows).unwrap_or(u32::MAX));
-        println!(
-            "{durability:?}: {:.0} rows/s, p50 {} us, p99 {} us, p99.9 {} us; CPU a row: here {:.1} us, primary {:.1} us, replica {:.1} us",
-            f64::from(u32::try_from(rows).unwrap_or(u32::MAX)) / took,
-            times.value_at_quantile(0.5),
-            times.value_at_quantile(0.99),
-            times.value_at_quantile(0.999),
-            per_row(own_seconds() - own),
-            per_row(primary.seconds() - before.0),
-            per_row(replica.seconds() - before.1),
-        );
-        store.close().await;
+        run(durability, load).await;
     }
+}
+
+async fn run(durability: Durability, load: Load) {
+    let primary = Server::start(None);
+    let replica = Server::start(Some(primary.port));
+    let config = Config {
+        urls: vec![format!("redis://127.0.0.1:{}", primary.port)],
+        durability,
+        ..Config::default()
+    };
+    let store = RedisStore::open(&config, Handle::current(), &Registry::new())
+        .await
+        .unwrap();
+    while store.health().is_err() {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    let accounts: Arc<[BareJid]> = (0..load.accounts)
+        .filter_map(|nth| BareJid::parse(&format!("user{nth}@a.example")).ok())
+        .collect();
+    for account in accounts.iter() {
+        store.open(account, 0).await.unwrap();
+    }
+    let (before, own) = ((primary.seconds(), replica.seconds()), own_seconds());
+    let next = Arc::new(AtomicU64::new(0));
+    let started = Instant::now();
+    let workers: Vec<_> = (0..load.in_flight)
+        .map(|_| {
+            let (store, accounts) = (Arc::clone(&store), Arc::clone(&accounts));
+            Handle::current().spawn(work(store, accounts, Arc::clone(&next), started, load))
+        })
+        .collect();
+    let mut times = Histogram::<u64>::new(3).unwrap();
+    for worker in workers {
+        times.add(worker.await.unwrap()).unwrap();
+    }
+    let took = started.elapsed().as_secs_f64();
+    let rows = f64::from(u32::try_from(times.len()).unwrap_or(u32::MAX));
+    println!(
+        "{durability:?}: {:.0} rows/s, p50 {} us, p99 {} us, p99.9 {} us; CPU a row: here {:.1} us, primary {:.1} us, replica {:.1} us",
+        rows / took,
+        times.value_at_quantile(0.5),
+        times.value_at_quantile(0.99),
+        times.value_at_quantile(0.999),
+        (own_seconds() - own) * 1e6 / rows,
+        (primary.seconds() - before.0) * 1e6 / rows,
+        (replica.seconds() - before.1) * 1e6 / rows,
+    );
+    store.close().await;
+}
+
+/// Appends one row after the other, and measures each from when it should have been sent.
+async fn work(
+    store: Arc<RedisStore>,
+    accounts: Arc<[BareJid]>,
+    next: Arc<AtomicU64>,
+    started: Instant,
+    load: Load,
+) -> Histogram<u64> {
+    let end = started + Duration::from_secs(load.seconds);
+    let mut times = Histogram::<u64>::new(3).unwrap();
+    while Instant::now() < end {
+        let number = next.fetch_add(1, Ordering::Relaxed);
+        let due = match (number * 1_000_000).checked_div(load.rate) {
+            Some(micros) => started + Duration::from_micros(micros),
+            None => Instant::now(),
+        };
+        tokio::time::sleep_until(due).await;
+        let place = usize::try_from(number).unwrap_or_default() % accounts.len();
+        if let Some(account) = accounts.get(place) {
+            store.append(vec![message(account, number)]).await.unwrap();
+        }
+        let micros = u64::try_from(due.elapsed().as_micros()).unwrap_or(u64::MAX);
+        times.record(micros).unwrap();
+    }
+    times
 }
 
 fn own_seconds() -> f64 {
