@@ -13,7 +13,7 @@ mod options;
 mod process;
 mod progress;
 mod report;
-mod sasl2;
+mod sasl;
 mod scenario;
 mod scram;
 mod session;

@@ -12,6 +12,7 @@ use crate::accounts::{self, Accounts};
 use crate::error::BenchError;
 use crate::management::{self, Management};
 use crate::options::{LogIn, Mechanism, Mode, Options};
+use crate::sasl::Profile;
 use crate::scram::{Exchange, Hash};
 use crate::transport::{Tls, Transport};
 
@@ -203,40 +204,38 @@ impl Session {
         }
     }
 
-    async fn authenticate(
+    /// Proves who the user is, in the way of one of the two profiles.
+    pub(crate) async fn authenticate(
         &mut self,
         login: &Login,
         index: u32,
         features: &str,
+        profile: Profile,
     ) -> Result<(), BenchError> {
         let options = &login.options;
         let name = options.mechanism.name();
-        if !features.contains(&format!("<mechanism>{name}</mechanism>")) {
+        if !profile.offers(features, name) {
             return Err(BenchError::NotOffered(name));
         }
         let user = accounts::user(options, index);
         let hash = match options.mechanism {
             Mechanism::Plain => {
                 let message = format!("\0{user}\0{}", options.password);
-                self.begin_sasl(name, &message).await?;
-                return self.succeed(&user).await.map(drop);
+                self.send(&profile.begin(name, &message)).await?;
+                return self.succeed(&user, profile).await.map(drop);
             }
             Mechanism::ScramSha1 => Hash::Sha1,
             Mechanism::ScramSha256 => Hash::Sha256,
             Mechanism::None => return Ok(()),
         };
         let exchange = Exchange::new(hash, &user, &nonce()?);
-        self.begin_sasl(name, &exchange.first()).await?;
+        self.send(&profile.begin(name, &exchange.first())).await?;
         let challenge = self.expect("challenge").await?;
         let mut keys = login.accounts.keys(index);
         let last = exchange.prove(&decoded(&challenge)?, &options.password, &mut keys)?;
         login.accounts.keep(index, keys);
-        let response = STANDARD.encode(&last.message);
-        self.send(&format!(
-            "<response xmlns='urn:ietf:params:xml:ns:xmpp-sasl'>{response}</response>"
-        ))
-        .await?;
-        let success = self.succeed(&user).await?;
+        self.send(&profile.respond(&last.message)).await?;
+        let success = self.succeed(&user, profile).await?;
         if last.is_answered_by(&decoded(&success)?) {
             Ok(())
         } else {
@@ -244,21 +243,18 @@ impl Session {
         }
     }
 
-    async fn begin_sasl(&mut self, mechanism: &str, message: &str) -> Result<(), BenchError> {
-        let message = STANDARD.encode(message);
-        self.send(&format!(
-            "<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='{mechanism}'>{message}</auth>"
-        ))
-        .await
-    }
-
-    pub(crate) async fn succeed(&mut self, user: &str) -> Result<String, BenchError> {
-        match self.expect("success").await {
+    /// Waits for the success; gives what has the additional data in it.
+    async fn succeed(&mut self, user: &str, profile: Profile) -> Result<String, BenchError> {
+        let success = match self.expect("success").await {
             Err(BenchError::Unexpected(_, answer)) => {
-                Err(BenchError::Login(user.to_owned(), answer))
+                return Err(BenchError::Login(user.to_owned(), answer));
             }
-            other => other,
+            other => other?,
+        };
+        if profile.binds() {
+            self.expect("stream:features").await?;
         }
+        profile.additional(success)
     }
 }
 
@@ -316,13 +312,16 @@ impl Login {
             session.transport = tls.secure(transport).await?;
             features = session.open(&options.domain).await?;
         }
-        if options.login == LogIn::Sasl2 {
-            session
-                .authenticate_and_bind(self, index, &features)
-                .await?;
+        let profile = match options.login {
+            LogIn::Sasl2 => Profile::Sasl2,
+            LogIn::Sasl => Profile::Sasl,
+        };
+        session
+            .authenticate(self, index, &features, profile)
+            .await?;
+        if profile.binds() {
             return Ok(session);
         }
-        session.authenticate(self, index, &features).await?;
         session.open(&options.domain).await?;
         let request = "<iq type='set' id='bind'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'>\
                        <resource>bench</resource></bind></iq>";

@@ -17,7 +17,7 @@ use crate::peers::Peers;
 use crate::raft::{self, Address, Raft};
 
 /// How long a proposal is tried again while nobody leads: longer than an election takes.
-const PATIENCE: Duration = Duration::from_secs(10);
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// How long one try waits for the leader: a leader that cannot commit says nothing, and another may lead meanwhile.
 const TRY: Duration = Duration::from_secs(2);

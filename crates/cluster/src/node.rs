@@ -178,11 +178,13 @@ impl Node {
         Proposals::start(Arc::clone(&self.member), self.incarnation, scope).map_err(ended)
     }
 
-    /// Those that vote, as far as this node knows.
+    /// Those whose votes count whatever comes of a change of the group that is under way, as far as this node knows.
     pub fn voters(&self) -> Vec<MemberId> {
         let metrics = self.member.raft.metrics().borrow().clone();
         let group = metrics.membership_config.membership();
-        group.voter_ids().map(MemberId).collect()
+        let sets = group.get_joint_config();
+        let counts = |id: &u64| sets.iter().all(|set| set.contains(id));
+        group.voter_ids().filter(counts).map(MemberId).collect()
     }
 
     /// Writes the table down now, and not only when the log has grown.
@@ -217,6 +219,23 @@ impl Node {
         let purged = metrics.wait_for(|now| now.purged >= Some(upto)).await;
         purged.map_err(|error| stopped(error.to_string()))?;
         Ok(())
+    }
+
+    /// Waits until what this node knows of the cluster is so; looked at after each entry that changed it.
+    ///
+    /// # Errors
+    /// When the log has stopped.
+    pub async fn until(&self, holds: impl Fn(&Self) -> bool) -> Result<(), ClusterError> {
+        let mut metrics = self.member.raft.metrics();
+        // Not `wait_for`: it holds the lock of what `holds` reads.
+        loop {
+            metrics.mark_unchanged();
+            if holds(self) {
+                return Ok(());
+            }
+            let changed = metrics.changed().await;
+            changed.map_err(|error| ClusterError::Stopped(error.to_string()))?;
+        }
     }
 
     /// Stops taking part, as a crash would, but with everything written.

@@ -44,7 +44,7 @@ async fn start(directory: TempDir, peers: &[&str]) -> Result<Running, ClusterErr
         peers: peers.iter().map(|peer| (*peer).to_owned()).collect(),
         found: peers.is_empty(),
         max_voters: 3,
-        heartbeat: Duration::from_millis(50),
+        heartbeat: Duration::from_millis(200),
     };
     let scope = TaskScope::new("node", Handle::current(), 16);
     let (applied, mut events) = mpsc::channel::<Applied>(64);
@@ -71,7 +71,7 @@ impl Running {
     /// Ends it without a word to the others; its directory stays.
     async fn stop(self) -> TempDir {
         self.node.stop().await;
-        self.scope.close(Duration::from_secs(5)).await;
+        self.scope.close(Duration::ZERO).await;
         self.directory
     }
 
@@ -81,13 +81,9 @@ impl Running {
 
     /// Waits until the table says so.
     async fn until(&self, what: &str, holds: impl Fn(&Table) -> bool) {
-        let waiting = async {
-            while !holds(self.node.table()) {
-                tokio::time::sleep(Duration::from_millis(10)).await;
-            }
-        };
+        let waiting = self.node.until(|node| holds(node.table()));
         let waited = tokio::time::timeout(Duration::from_secs(20), waiting).await;
-        waited.unwrap_or_else(|_| panic!("{what}"));
+        waited.unwrap_or_else(|_| panic!("{what}")).unwrap();
     }
 }
 
@@ -159,14 +155,12 @@ async fn three_nodes_share_a_table_and_go_on_when_the_leader_dies() {
 /// Waits until the group of voters has all of these.
 async fn wait_for_voters(nodes: &[&Running]) {
     for node in nodes {
-        let waiting = async {
-            while node.node.voters().len() < nodes.len() {
-                tokio::time::sleep(Duration::from_millis(20)).await;
-            }
-        };
+        let all = nodes.len();
+        let waiting = node.node.until(|node| node.voters().len() == all);
         tokio::time::timeout(Duration::from_secs(20), waiting)
             .await
-            .expect("all vote");
+            .expect("all vote")
+            .unwrap();
     }
 }
 

@@ -7,13 +7,13 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use rookery_lifecycle::TaskScope;
 use rookery_storage::StoreError;
+use rookery_storage::message_log::Salts;
 use rookery_telemetry::Registry;
 use tokio::runtime::Handle;
 
 use crate::config::Config;
 use crate::dial::{Dialer, OpenError};
 use crate::health::{self, Health};
-use crate::log::Salts;
 use crate::metrics::Metrics;
 use crate::route::Routes;
 use crate::scripts::Scripts;

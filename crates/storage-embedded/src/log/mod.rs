@@ -1,7 +1,7 @@
 //! The message log: one file after the other that is only appended to, and an index that follows.
 //!
 //! * `entrance.rs` is the bounded way to the writer; `writer.rs` makes one group (`group.rs`) of whatever waits, has it
-//!   written and synced, and answers (`health.rs` knows whether it can); `homes.rs` and `salts.rs` are what it decides and mints ids with;
+//!   written and synced, and answers (`health.rs` knows whether it can); `homes.rs` is what it decides with;
 //! * `journal.rs` is the sequence of records, `frame.rs` how one lies in a segment, `entry.rs` what it says,
 //!   `disk.rs` the files, `preparer.rs` has the next one ready;
 //! * `tail.rs` is what the index does not contain yet; `indexer.rs` puts it there (`index`), clears up, and has
@@ -30,7 +30,6 @@ mod preparer;
 mod reading;
 mod recover;
 mod repair;
-mod salts;
 mod tail;
 mod view;
 mod writer;
@@ -42,6 +41,7 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 use rookery_stanza::BareJid;
 use rookery_storage::StoreError;
+use rookery_storage::message_log::Salts;
 use rookery_telemetry::Registry;
 use rusqlite::Connection;
 use tokio::sync::oneshot;
@@ -64,7 +64,6 @@ use indexer::{Clearance, Indexer};
 use journal::Segments;
 use metrics::Metrics;
 use preparer::Preparer;
-use salts::Salts;
 use tail::Tail;
 use writer::Writer;
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use rookery_stanza::BareJid;
 use rookery_storage::StoreError;
-use rookery_storage::message_log::{Appended, IngressId, NewMessage, NewRow, Opened, RowId};
+use rookery_storage::message_log::{Appended, IngressId, NewMessage, NewRow, Opened, RowId, Salts};
 use tokio::time::Instant;
 
 use super::entrance::Ticket;
@@ -20,7 +20,6 @@ use super::index::Change;
 use super::journal::{Journal, JournalError, Segments};
 use super::metrics::Metrics;
 use super::preparer::Preparer;
-use super::salts::Salts;
 use super::tail::{End, Tail};
 use crate::config::Durability;
 use crate::queue::{Jobs, Next};

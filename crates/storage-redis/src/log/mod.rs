@@ -3,7 +3,6 @@
 //! * `record.rs` is a row as it is stored, `place.rs` where it lies;
 //! * `append.rs` appends, `owed.rs` reads what is owed and confirms, `archive.rs` reads the archive, `counting.rs` counts its rows, `retention.rs`
 //!   takes rows out of it;
-//! * `salts.rs` are numbers that nobody can guess.
 
 mod append;
 mod archive;
@@ -13,6 +12,3 @@ mod place;
 mod port;
 mod record;
 mod retention;
-mod salts;
-
-pub(crate) use salts::Salts;

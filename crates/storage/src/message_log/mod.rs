@@ -9,11 +9,13 @@
 mod memory;
 mod query;
 mod row;
+mod salts;
 
 pub use memory::MemoryLog;
 pub use query::{End, Filter, Page, PageQuery, Paged, Retention, Span, Trimmed};
 pub use rookery_stanza::{NotARowId, RowId};
 pub use row::{Appended, Header, IngressId, NewMessage, NewRow, Origin, Purpose, Row};
+pub use salts::Salts;
 
 use std::fmt;
 

@@ -1,11 +1,11 @@
-//! Numbers that nobody can guess.
+//! Numbers that nobody can guess: what makes ids of rows unguessable.
 
 /// How many are taken from the system at once.
 const AT_ONCE: usize = 4096;
 
 /// Random numbers, taken from the system many at once.
 #[derive(Debug, Default)]
-pub(crate) struct Salts {
+pub struct Salts {
     bytes: Vec<u8>,
 }
 
@@ -13,7 +13,10 @@ pub(crate) struct Salts {
 
 impl Salts {
     /// The next one, which is never given again.
-    pub(crate) fn next(&mut self) -> Result<u64, getrandom::Error> {
+    ///
+    /// # Errors
+    /// When the system has none.
+    pub fn next(&mut self) -> Result<u64, getrandom::Error> {
         if self.bytes.is_empty() {
             self.bytes.resize(AT_ONCE, 0);
             if let Err(error) = getrandom::fill(&mut self.bytes) {
