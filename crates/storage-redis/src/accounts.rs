@@ -238,7 +238,7 @@ impl RedisStore {
 
     /// A number that nobody can guess.
     pub(crate) fn salt(&self) -> Result<u64, StoreError> {
-        let salt = self.salts.lock().next();
+        let salt = self.salts.lock().mint();
         salt.map_err(|error| {
             StoreError::Unavailable(format!("the system gives no random numbers: {error}"))
         })

@@ -53,7 +53,7 @@ impl RedisStore {
         let routes = Routes::new(Arc::clone(&dialer), scope.clone(), metrics.clone());
         let health = Health::new(metrics.clone());
         let mut salts = Salts::default();
-        salts.next().map_err(OpenError::Randomness)?;
+        salts.mint().map_err(OpenError::Randomness)?;
         // The first look is taken before anybody is served.
         health::look(&dialer, &routes, &health).await;
         let watch = health::watch(

@@ -210,7 +210,7 @@ impl Writer {
                 return Ok(Appended::Repeat(id));
             }
         }
-        let salt = self.salts.next();
+        let salt = self.salts.mint();
         let salt = salt.map_err(|error| StoreError::Unavailable(error.to_string()))?;
         let home = self.homes.get(&row.account, now)?;
         let id = RowId::next(home.last, now, salt);

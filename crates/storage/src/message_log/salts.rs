@@ -16,7 +16,7 @@ impl Salts {
     ///
     /// # Errors
     /// When the system has none.
-    pub fn next(&mut self) -> Result<u64, getrandom::Error> {
+    pub fn mint(&mut self) -> Result<u64, getrandom::Error> {
         if self.bytes.is_empty() {
             self.bytes.resize(AT_ONCE, 0);
             if let Err(error) = getrandom::fill(&mut self.bytes) {
@@ -41,7 +41,7 @@ mod tests {
     #[test]
     fn no_number_comes_twice() {
         let mut salts = Salts::default();
-        let numbers: HashSet<u64> = (0..2000).map(|_| salts.next().unwrap()).collect();
+        let numbers: HashSet<u64> = (0..2000).map(|_| salts.mint().unwrap()).collect();
         assert_eq!(numbers.len(), 2000);
     }
 }
